@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <utility>
 #include <vector>
@@ -167,6 +168,28 @@ TEST(TimerQueueTest, ALargeSlotIsSpreadInStepsAndStaysInOrder) {
   }
   EXPECT_EQ(next, kTimers);
   EXPECT_GT(idle_calls, 300);
+}
+
+// Two slots being spread at once: what the outer one still holds was armed before all that is in the inner one.
+TEST(TimerQueueTest, KeepsTheOrderOfEqualDeadlinesWhileALargeSlotIsHalfSpread) {
+  constexpr std::uint32_t kTimers = 2000;
+  TimerQueue queue;
+  const TimePoint start = at(seconds(1'000));
+  const TimePoint due = start + hours(1) + nanoseconds(1);
+  pop_tags(queue, start);
+  std::vector<TestTimer> timers(kTimers);
+  for (std::uint32_t i = 0; i < kTimers; ++i) queue.arm(timers[i], due, i + 1);
+  ASSERT_LT(queue.wake_at(), due);
+  EXPECT_EQ(pop_tags(queue, queue.wake_at()), Tags{});
+  ASSERT_LT(queue.wake_at(), due) << "the slot should have needed more than one step";
+
+  TestTimer earlier;
+  TestTimer last;
+  queue.arm(last, due, kTimers + 1);
+  queue.arm(earlier, due - nanoseconds(1), 0);
+  Tags expected(kTimers + 2);
+  std::iota(expected.begin(), expected.end(), 0U);
+  EXPECT_EQ(pop_tags(queue, due, kTimers + 2), expected);
 }
 
 // Everything that the queue does, against a multimap, which keeps equal keys in the order inserted.
