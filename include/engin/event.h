@@ -36,7 +36,7 @@ enum class EventKind : std::uint8_t {
   RunnerAdded,       ///< the pool grew to `count` runners
   Starvation,        ///< `count` jobs wait and no runner can be had: `detail` says why and who holds them
   ShutdownBegan,     ///< `detail`: the cause
-  ShutdownEnded,     ///< the report is made; `duration` from begin to end
+  ShutdownEnded,     ///< the report is made; `duration` from begin to end; `detail`: what was not clean, if anything
 };
 
 /// What follows a failure or a return.

@@ -1,0 +1,41 @@
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "base/duration_text.h"
+#include "engin/supervisor.h"
+
+namespace engin {
+
+namespace {
+absl::Status refused(absl::string_view field, absl::string_view reason) {
+  return absl::InvalidArgumentError(absl::StrCat(field, ": ", reason));
+}
+}  // namespace
+
+absl::Status SupervisorOptions::validate() const {
+  if (runners && *runners < 1) return refused("runners", absl::StrCat("must be at least 1, is ", *runners));
+  if (max_runners < 1) return refused("max_runners", absl::StrCat("must be at least 1, is ", max_runners));
+  if (runners && max_runners < *runners) {
+    return refused("max_runners", absl::StrCat("must be at least runners, which is ", *runners, ", is ", max_runners));
+  }
+  // Less leaves no room for the frames of the runtime, oneTBB and a handler of an exception.
+  constexpr std::size_t smallest_stack = std::size_t{64} << 10;
+  if (runner_stack_size < smallest_stack) {
+    return refused("runner_stack_size",
+                   absl::StrCat("must be at least ", smallest_stack, " bytes, is ", runner_stack_size));
+  }
+  if (shutdown_timeout < Duration::zero()) {
+    return refused("shutdown_timeout",
+                   absl::StrCat("must not be negative, is ", base::exact_duration_text(shutdown_timeout)));
+  }
+  for (std::size_t i = 0; i < observers.size(); ++i) {
+    if (!observers[i]) return refused(absl::StrCat("observers[", i, "]"), "must not be null");
+  }
+  if (absl::Status status = defaults.validate(); !status.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("defaults.", status.message()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace engin
