@@ -1,0 +1,108 @@
+// One thread that runs jobs, as the others see it.
+#ifndef ENGIN_LIB_RUNTIME_RUNNER_H_
+#define ENGIN_LIB_RUNTIME_RUNNER_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/futex.h"
+#include "base/thread.h"
+#include "runtime/capture.h"
+#include "runtime/ready_queue.h"
+#include "runtime/runtime.h"
+
+namespace engin::runtime {
+
+class RunnerPool;
+
+/// A place for a runner; used again when its runner has retired. Never freed before the pool is.
+class alignas(64) Runner {
+ public:
+  enum class Kind : std::uint8_t {
+    Core,  ///< any job
+    Stop,  ///< beyond max_runners, for stop jobs alone; ends when there are none
+  };
+
+  /// Jobs that may run as long as this before they capture their runner are coroutine steps and periodic calls.
+  static constexpr Duration kShortJob = std::chrono::milliseconds(1);
+
+  Runner(RunnerPool& owner, std::size_t at) noexcept : pool(owner), index(at) {}
+
+  // --- The job that runs; written by this runner alone. ---
+
+  void begin_job(const JobType& type) noexcept {
+    capture_after_.store(type.capture_after.count(), std::memory_order_relaxed);
+    next_sequence();
+  }
+  /// It looks for a job.
+  void begin_search() noexcept {
+    capture_after_.store(kNoJob, std::memory_order_relaxed);
+    next_sequence();
+  }
+  void job_blocks() noexcept { blocks_.store(sequence_.load(std::memory_order_relaxed), std::memory_order_relaxed); }
+  /// A coroutine step or a periodic call: expected to return soon. Any thread; a hint.
+  bool in_short_job() const noexcept {
+    return capture_after_.load(std::memory_order_relaxed) >= kShortJob.count() &&
+           blocks_.load(std::memory_order_relaxed) != sequence_.load(std::memory_order_relaxed);
+  }
+  /// Any thread. The parts may be of two consecutive jobs; then the sequence number changes before the next look.
+  RunnerView view() const noexcept {
+    RunnerView view;
+    view.sequence = sequence_.load(std::memory_order_acquire);
+    const std::int64_t after = capture_after_.load(std::memory_order_relaxed);
+    view.in_job = after != kNoJob;
+    view.capture_after = Duration(view.in_job ? after : 0);
+    view.blocks = blocks_.load(std::memory_order_relaxed) == view.sequence;
+    return view;
+  }
+
+  void note_captured(bool captured) noexcept {
+    captured_in_.store(captured ? record.sequence() : 0, std::memory_order_relaxed);
+  }
+  /// As the growth monitor saw it last, or as the job said. Any thread.
+  bool is_captured() const noexcept {
+    const RunnerView seen = view();
+    return seen.in_job && (seen.blocks || seen.capture_after == Duration::zero() ||
+                           captured_in_.load(std::memory_order_relaxed) == seen.sequence);
+  }
+
+  /// Put into by this runner alone, taken from by all.
+  ReadyQueue local;
+  /// Counts what this runner took, for taking turns. Its own.
+  std::uint32_t turn = 0;
+
+  static constexpr std::uint32_t kWakeToSearch = 1;
+  static constexpr std::uint32_t kWakeToEnd = 2;
+  /// Set by whoever takes this runner out of the list of parked ones.
+  alignas(64) base::FutexWord wake{0};
+  Kind kind = Kind::Core;
+  // Written under the pool's mutex.
+  bool taken = false;               // has, or had, a thread that was not joined yet
+  bool being_joined = false;        // by the one that retired next
+  std::atomic<bool> active{false};  // its thread may run jobs
+
+  // Of the growth monitor.
+  CaptureRecord record;
+
+  RunnerPool& pool;
+  const std::size_t index;
+  base::Thread thread;
+
+ private:
+  static constexpr std::int64_t kNoJob = -1;
+
+  void next_sequence() noexcept {
+    sequence_.store(sequence_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+
+  std::atomic<std::uint64_t> sequence_{1};
+  std::atomic<std::int64_t> capture_after_{kNoJob};
+  std::atomic<std::uint64_t> blocks_{0};
+  std::atomic<std::uint64_t> captured_in_{0};
+};
+
+}  // namespace engin::runtime
+
+#endif  // ENGIN_LIB_RUNTIME_RUNNER_H_

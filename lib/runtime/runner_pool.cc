@@ -1,0 +1,265 @@
+#include "runtime/runner_pool.h"
+
+#include <algorithm>
+
+#include "runtime/spin.h"
+
+// Posting, taking, searching, parking. Threads come and go in runner_threads.cc.
+namespace engin::runtime {
+
+namespace {
+
+// One job in this many is taken from the Fresh queue even if others are ready.
+constexpr std::uint32_t kFreshTurn = 61;
+// A thief takes half of the queue, but no more than this.
+constexpr std::size_t kMostStolen = 32;
+constexpr Duration kSpin = std::chrono::microseconds(10);
+constexpr Duration kSurplusIdle = std::chrono::seconds(1);
+
+thread_local Runner* this_runner = nullptr;
+
+}  // namespace
+
+Runner* RunnerPool::here() const noexcept {
+  Runner* runner = this_runner;
+  return runner != nullptr && &runner->pool == this ? runner : nullptr;
+}
+
+// --- Posting. ---
+
+void RunnerPool::post(Job& job, Lane lane) noexcept {
+  Others others;
+  if (lane == Lane::Ready) {
+    Runner* runner = here();
+    if (runner != nullptr && runner->kind == Runner::Kind::Core) {
+      bool only_one = false;
+      runner->local.push(job, [&](std::size_t size) {
+        others = look_at_others();
+        only_one = size == 1;
+      });
+      if (!only_one || !runner->in_short_job()) {
+        tell(others);
+      } else if (others.monitor_asleep) {
+        alarm_.ring_if_asleep();
+      }
+      return;
+    }
+  }
+  ReadyQueue& queue = lane == Lane::Stop ? stop_jobs_ : lane == Lane::Ready ? ready_jobs_ : fresh_jobs_;
+  queue.push(job, [&](std::size_t /*size*/) { others = look_at_others(); });
+  tell(others);
+  // The monitor may be waiting for the moment when others might count as captured.
+  if (lane == Lane::Stop && !others.search && !others.parked) alarm_.ring();
+}
+
+RunnerPool::Others RunnerPool::look_at_others() const noexcept {
+  return {searching_.load(std::memory_order_acquire) > 0, parked_.load(std::memory_order_acquire) > 0, alarm_.asleep()};
+}
+
+// (1), (2), (3) of the header.
+void RunnerPool::tell(Others others) noexcept {
+  if (others.search) return;
+  if (others.parked && wake_one()) return;
+  // Had the monitor been awake then, it would look before it sleeps, after the push.
+  if (others.monitor_asleep) alarm_.ring_if_asleep();
+}
+
+bool RunnerPool::wake_one() noexcept {
+  Runner* runner = nullptr;
+  {
+    const base::Lock lock(mutex_);
+    if (parked_runners_.empty()) return false;
+    runner = parked_runners_.back();
+    parked_runners_.pop_back();
+    parked_.fetch_sub(1, std::memory_order_acq_rel);
+    searching_.fetch_add(1, std::memory_order_acq_rel);  // on its behalf
+  }
+  runner->wake.store(Runner::kWakeToSearch, std::memory_order_release);
+  base::futex_wake(runner->wake, 1);
+  return true;
+}
+
+bool RunnerPool::others_ready() const noexcept {
+  const Runner* runner = here();
+  return (runner != nullptr && runner->local.size() > 0) || ready_jobs_.size() > 0 || fresh_jobs_.size() > 0 ||
+         stop_jobs_.size() > 0;
+}
+
+void RunnerPool::job_blocks() noexcept {
+  Runner* runner = here();
+  if (runner == nullptr) return;
+  runner->job_blocks();
+  // It may be the last one that was not captured. Nobody waits if the monitor sleeps.
+  if (!alarm_.asleep()) alarm_.ring();
+}
+
+// --- Taking. ---
+
+void RunnerPool::run_jobs(Runner& runner) noexcept {
+  this_runner = &runner;
+  searching_.fetch_add(1, std::memory_order_acq_rel);
+  starting_.fetch_sub(1, std::memory_order_acq_rel);
+  Job* job = search(runner);
+  while (job != nullptr) {
+    run_job(runner, *job);
+    job = try_next(runner);
+    if (job != nullptr) continue;
+    searching_.fetch_add(1, std::memory_order_acq_rel);
+    job = search(runner);
+  }
+  this_runner = nullptr;
+}
+
+void RunnerPool::run_stop_jobs(Runner& runner) noexcept {
+  this_runner = &runner;
+  starting_.fetch_sub(1, std::memory_order_acq_rel);
+  while (Job* job = stop_jobs_.pop()) run_job(runner, *job);
+  this_runner = nullptr;
+}
+
+bool RunnerPool::run_one() noexcept {
+  Job* job = stop_jobs_.pop();
+  if (job == nullptr) job = ready_jobs_.pop();
+  if (job == nullptr) job = fresh_jobs_.pop();
+  if (job == nullptr) return false;
+  job->type->run(*job);
+  return true;
+}
+
+void RunnerPool::run_job(Runner& runner, Job& job) noexcept {
+  const JobType& type = *job.type;
+  runner.begin_job(type);
+  if (type.capture_after < Runner::kShortJob) {
+    thread_state_.apply();
+    if (type.capture_after == Duration::zero() && !alarm_.asleep()) alarm_.ring();
+  }
+  type.run(job);
+}
+
+Job* RunnerPool::try_next(Runner& runner) noexcept {
+  const std::uint32_t turn = ++runner.turn;
+  if (Job* job = stop_jobs_.pop()) return job;
+  if (turn % kFreshTurn == 0) {
+    if (Job* job = fresh_jobs_.pop()) return job;
+    if (Job* job = steal(runner)) return job;
+  }
+  if (turn % 2 == 0) {
+    if (Job* job = ready_jobs_.pop()) return job;
+  }
+  if (Job* job = runner.local.pop()) return job;
+  if (Job* job = ready_jobs_.pop()) return job;
+  if (Job* job = fresh_jobs_.pop()) return job;
+  return steal(runner);
+}
+
+Job* RunnerPool::steal(Runner& thief) noexcept {
+  const std::size_t places = places_used_.load(std::memory_order_acquire);
+  for (std::size_t i = 1; i < places; ++i) {
+    Runner& victim = *runner_at((thief.index + i) % places);
+    const std::size_t size = victim.local.size();
+    if (size == 0 || &victim == &thief) continue;
+    // The last one stays with a runner that is about to come back for it.
+    const bool leave_one = victim.in_short_job();
+    JobList taken = victim.local.take_half(kMostStolen, !leave_one);
+    Job* job = taken.pop();
+    if (job == nullptr) continue;
+    if (!taken.empty()) {
+      Others others;
+      thief.local.append(taken, [&](std::size_t /*size*/) { others = look_at_others(); });
+      tell(others);  // who looked in between saw these in no queue
+    }
+    return job;
+  }
+  return nullptr;
+}
+
+// --- Searching and parking. ---
+
+// The caller is counted in searching_, and is not when this returns.
+Job* RunnerPool::search(Runner& runner) noexcept {
+  runner.begin_search();
+  do {
+    if (Job* job = spin(runner)) {
+      end_search();
+      return job;
+    }
+  } while (park(runner) == Woken::ToSearch);
+  return nullptr;
+}
+
+Job* RunnerPool::spin(Runner& runner) noexcept {
+  Job* job = try_next(runner);
+  // One who spins is enough.
+  if (job != nullptr || searching_.load(std::memory_order_relaxed) > 1) return job;
+  const TimePoint end = Clock::now() + kSpin;
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    for (int i = 0; i < 16; ++i) spin_pause();
+    if ((job = try_next(runner)) != nullptr) return job;
+    if (Clock::now() >= end) break;
+  }
+  return nullptr;
+}
+
+void RunnerPool::end_search() noexcept {
+  if (searching_.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
+  if (look_for_work()) tell(look_at_others());
+}
+
+// Looks into every queue under its mutex; whether there is something that a searching runner would take. What is left
+// to its own runner is the monitor's concern.
+bool RunnerPool::look_for_work() noexcept {
+  if (stop_jobs_.exact_size() > 0 || ready_jobs_.exact_size() > 0 || fresh_jobs_.exact_size() > 0) return true;
+  bool left = false;
+  const std::size_t places = places_used_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < places; ++i) {
+    const Runner& other = *runner_at(i);
+    const std::size_t size = other.local.exact_size();
+    if (size > 1 || (size == 1 && !other.in_short_job())) return true;
+    if (size == 1) left = true;
+  }
+  if (left) alarm_.ring_if_asleep();
+  return false;
+}
+
+bool RunnerPool::any_ready() const noexcept {
+  if (stop_jobs_.exact_size() > 0 || ready_jobs_.exact_size() > 0 || fresh_jobs_.exact_size() > 0) return true;
+  const std::size_t places = places_used_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < places; ++i) {
+    if (runner_at(i)->local.exact_size() > 0) return true;
+  }
+  return false;
+}
+
+// The caller is counted in searching_; it is again when this returns ToSearch.
+RunnerPool::Woken RunnerPool::park(Runner& runner) noexcept {
+  {
+    const base::Lock lock(mutex_);
+    searching_.fetch_sub(1, std::memory_order_acq_rel);
+    if (stopping_.load(std::memory_order_relaxed)) return Woken::ToEnd;
+    runner.wake.store(0, std::memory_order_relaxed);
+    parked_runners_.push_back(&runner);
+    parked_.fetch_add(1, std::memory_order_acq_rel);
+  }
+  if (look_for_work() && unpark(runner)) return Woken::ToSearch;
+
+  TimePoint until = runners() > options_.runners ? Clock::now() + kSurplusIdle : TimePoint::max();
+  while (runner.wake.load(std::memory_order_acquire) == 0) {
+    if (base::futex_wait(runner.wake, 0, until)) continue;
+    if (retires(runner)) return Woken::ToEnd;
+    until = TimePoint::max();
+  }
+  return runner.wake.load(std::memory_order_relaxed) == Runner::kWakeToEnd ? Woken::ToEnd : Woken::ToSearch;
+}
+
+// Leaves the list of parked runners; false if somebody was faster, and wakes it or has.
+bool RunnerPool::unpark(Runner& runner) noexcept {
+  const base::Lock lock(mutex_);
+  const auto place = std::find(parked_runners_.rbegin(), parked_runners_.rend(), &runner);
+  if (place == parked_runners_.rend()) return false;
+  parked_runners_.erase(std::next(place).base());
+  parked_.fetch_sub(1, std::memory_order_acq_rel);
+  searching_.fetch_add(1, std::memory_order_acq_rel);
+  return true;
+}
+
+}  // namespace engin::runtime

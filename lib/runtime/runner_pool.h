@@ -1,0 +1,178 @@
+// The runners and the queues that they take jobs from.
+#ifndef ENGIN_LIB_RUNTIME_RUNNER_POOL_H_
+#define ENGIN_LIB_RUNTIME_RUNNER_POOL_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "base/mutex.h"
+#include "base/thread.h"
+#include "runtime/alarm.h"
+#include "runtime/ready_queue.h"
+#include "runtime/runner.h"
+#include "runtime/runtime.h"
+#include "runtime/thread_state.h"
+
+namespace engin::runtime {
+
+/// Runs jobs on threads of its own: as many as `runners` while no job blocks, more (GrowthMonitor) while jobs are ready
+/// and all runners are captured.
+///
+/// Queues. What a runner's own job posts as Ready goes to that runner's local queue; all else to one of three shared
+/// ones. A runner takes stop jobs first, then turn by turn from its own queue and the shared Ready queue, then Fresh,
+/// and when it finds nothing, half of what another one has. Every so often Fresh comes first, so that it cannot starve.
+///
+/// No wake-up is lost. A runner that runs out of work *searches* (it is counted in `searching_`) and then *parks*
+/// (`parked_`). The monitor is *asleep* when there is no work at all. Whoever puts a job into a queue reads these three
+/// before it lets go of the queue's mutex, and
+///   (1) if somebody searches, leaves the job to it;
+///   (2) else, if somebody is parked, wakes it, and it searches;
+///   (3) else, if the monitor is asleep, wakes it.
+/// Whoever parks, and the monitor before it sleeps, publishes that first and then looks into every queue under its
+/// mutex. Each queue's mutex orders the two: either the look comes after the push, and finds the job; or the push comes
+/// after the look, and reads what was published before it. In the same way, the last one to stop searching, because it
+/// found a job, looks into every queue afterwards and does (2) or (3) for what it finds: so (1) leaves the job to
+/// somebody who will either run it, or wake another one. Hence, while a job is ready, a runner searches or the monitor
+/// watches.
+///
+/// One exception to (2): the first job that a short job posts to its own runner's queue is left to that runner, which
+/// is about to return, and nobody else takes it. That costs no wake-up and keeps a pair of coroutines that wake each
+/// other on one processor. (3) is done for it, and the monitor gives it to the others if the runner is captured.
+class RunnerPool {
+ public:
+  struct Options {
+    std::string name;
+    int runners = 1;
+    int max_runners = 1024;
+    std::size_t stack_size = std::size_t{1} << 20;
+  };
+  enum class Growth : std::uint8_t {
+    Started,
+    Unneeded,  // somebody is free, or starting
+    Full,      // max_runners
+    Refused,   // the system gave no thread
+  };
+  struct Ready {
+    std::size_t stop = 0;
+    std::size_t all = 0;
+  };
+
+  explicit RunnerPool(Options options);
+  RunnerPool(const RunnerPool&) = delete;
+  RunnerPool& operator=(const RunnerPool&) = delete;
+  ~RunnerPool();
+
+  /// Starts the runners. Zero; or if the system does not even give one thread, why. `keep_alive` owns this pool; each
+  /// runner holds a copy.
+  int start(Listener& listener, std::shared_ptr<const void> keep_alive);
+  /// Ends all runners, and joins those that return by `deadline`. The others are left, with `keep_alive`.
+  void stop(TimePoint deadline) noexcept;
+
+  /// Lanes Stop, Ready and Fresh.
+  void post(Job& job, Lane lane) noexcept;
+  /// Runs the next job on the calling thread; false if there is none. Not while there are runners.
+  bool run_one() noexcept;
+  /// The pool's runner that the calling thread is, or null.
+  Runner* here() const noexcept;
+  bool others_ready() const noexcept;
+  void job_blocks() noexcept;
+
+  // --- For the growth monitor. ---
+
+  /// What calls the monitor.
+  Alarm& alarm() noexcept { return alarm_; }
+  void for_each_runner(absl::FunctionRef<void(Runner&)> f) const;
+  Ready ready() const noexcept;
+  /// Whether anything is in a queue: exactly, each queue looked into under its mutex.
+  bool any_ready() const noexcept;
+  /// Somebody parks, searches or is starting.
+  bool someone_free() const noexcept;
+  /// Gives the jobs in the runner's own queue to all.
+  void share_jobs_of(Runner& runner) noexcept;
+  /// Adds up to `wave` runners: one now, whose first act is to start the next two, and so on, while jobs are ready.
+  Growth grow(std::size_t wave) noexcept;
+  /// Adds up to `wave` runners beyond max_runners that run stop jobs only.
+  Growth grow_for_stop_jobs(std::size_t wave) noexcept;
+  Job* take_stop_job() noexcept { return stop_jobs_.pop(); }
+
+  int captured() const noexcept;
+  int runners() const noexcept { return runners_.load(std::memory_order_relaxed); }
+  int max_runners() const noexcept { return options_.max_runners; }
+
+ private:
+  enum class Woken : std::uint8_t { ToSearch, ToEnd };
+  // What a poster reads under the mutex of the queue that it put a job into.
+  struct Others {
+    bool search = false;
+    bool parked = false;
+    bool monitor_asleep = false;
+  };
+
+  Others look_at_others() const noexcept;
+  void tell(Others others) noexcept;
+  bool wake_one() noexcept;
+
+  static void run(void* runner) noexcept;
+  void run_jobs(Runner& runner) noexcept;
+  void run_stop_jobs(Runner& runner) noexcept;
+  void run_job(Runner& runner, Job& job) noexcept;
+  Job* try_next(Runner& runner) noexcept;
+  Job* steal(Runner& thief) noexcept;
+  Job* search(Runner& runner) noexcept;
+  Job* spin(Runner& runner) noexcept;
+  void end_search() noexcept;
+  bool look_for_work() noexcept;
+  Woken park(Runner& runner) noexcept;
+  bool unpark(Runner& runner) noexcept;
+  bool retires(Runner& runner) noexcept;
+  Runner* runner_at(std::size_t index) const noexcept;
+
+  int start_runner(Runner::Kind kind) noexcept;
+  Runner* take_place(Runner::Kind kind) noexcept;
+  void give_place_back(Runner& runner) noexcept;
+  void leave(Runner& runner) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void continue_wave() noexcept;
+  void retire(Runner& runner) noexcept;
+
+  const Options options_;
+  // Held shared by who starts a thread. stop() takes it, so that it finds each thread either not begun or fully there.
+  std::shared_mutex starts_;
+  Listener* listener_ = nullptr;
+  std::weak_ptr<const void> keep_alive_;
+  ThreadState thread_state_{};
+
+  ReadyQueue stop_jobs_;
+  ReadyQueue ready_jobs_;
+  ReadyQueue fresh_jobs_;
+
+  alignas(64) std::atomic<int> searching_{0};
+  std::atomic<int> parked_{0};
+  std::atomic<bool> stopping_{false};
+  Alarm alarm_;
+
+  // Order of locks: a queue's mutex and this one are never held together.
+  alignas(64) mutable base::Mutex mutex_;
+  std::vector<Runner*> parked_runners_
+      ABSL_GUARDED_BY(mutex_);  // the latest is woken first, so that the others may retire
+  // Ended, not yet joined: the next one to retire joins it.
+  Runner* retired_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::size_t wave_ ABSL_GUARDED_BY(mutex_) = 0;  // how many runners are still to be started
+
+  std::atomic<int> starting_{0};
+  std::atomic<int> runners_{0};
+  std::atomic<int> stop_runners_{0};
+  // The places in use are among the first `places_used_`. Changed under the mutex; read without it.
+  const std::size_t capacity_;
+  std::unique_ptr<std::atomic<Runner*>[]> places_;
+  std::atomic<std::size_t> places_used_{0};
+};
+
+}  // namespace engin::runtime
+
+#endif  // ENGIN_LIB_RUNTIME_RUNNER_POOL_H_

@@ -1,0 +1,36 @@
+#include "runtime/thread_state.h"
+
+#include <cfenv>
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+namespace engin::runtime {
+namespace {
+
+// Rounding, traps, denormals; not the flags of what happened.
+#if defined(__x86_64__)
+constexpr unsigned kFlags = 0x3F;
+unsigned floating_point_mode() noexcept { return _mm_getcsr() & ~kFlags; }
+void set_floating_point_mode(unsigned mode) noexcept { _mm_setcsr(mode); }
+#else
+unsigned floating_point_mode() noexcept { return static_cast<unsigned>(std::fegetround()); }
+void set_floating_point_mode(unsigned mode) noexcept { std::fesetround(static_cast<int>(mode)); }
+#endif
+
+}  // namespace
+
+ThreadState ThreadState::current() noexcept {
+  ThreadState state;
+  pthread_sigmask(SIG_SETMASK, nullptr, &state.signal_mask_);
+  state.floating_point_ = floating_point_mode();
+  return state;
+}
+
+void ThreadState::apply() const noexcept {
+  pthread_sigmask(SIG_SETMASK, &signal_mask_, nullptr);
+  if (floating_point_mode() != floating_point_) set_floating_point_mode(floating_point_);
+}
+
+}  // namespace engin::runtime
