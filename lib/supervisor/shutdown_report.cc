@@ -63,10 +63,8 @@ bool is_bad(HookResult hook) noexcept {
   return hook == HookResult::Failed || hook == HookResult::TimedOut || hook == HookResult::NotStarted;
 }
 
-// Observers and stop callbacks may hang too, and belong to no task.
-std::string owner_text(const Straggler& straggler) {
-  return straggler.id != 0 ? task_text(straggler.name) : one_line(straggler.name);
-}
+// User code that belongs to no task may hang too: an observer, a stop callback.
+bool is_of_task(const Straggler& straggler) noexcept { return straggler.id != 0; }
 
 std::string hook_line(const ShutdownTask& task) {
   std::string text = task_text(task.name) + ": its hook ";
@@ -108,8 +106,8 @@ class Lines {
 void write_stragglers(std::ostream& out, const ShutdownReport& report) {
   Lines lines(out);
   for (const Straggler& s : report.stragglers) {
-    lines.add(
-        absl::StrCat("straggler: ", owner_text(s), ": its ", s.what, " still runs, after ", duration_text(s.age)));
+    const std::string who = is_of_task(s) ? task_text(s.name) + ": its " + one_line(s.what) : one_line(s.name);
+    lines.add("straggler: " + who + " still runs, after " + duration_text(s.age));
   }
   lines.end(lines.seen(), "stragglers");
 }
@@ -190,7 +188,8 @@ std::string what_was_not_clean(const ShutdownReport& report) {
     std::string names;
     for (std::size_t i = 0; i < std::min(most, report.stragglers.size()); ++i) {
       const Straggler& s = report.stragglers[i];
-      absl::StrAppend(&names, i == 0 ? "" : ", ", owner_text(s), " (", one_line(s.what), ")");
+      if (i > 0) names += ", ";
+      names += is_of_task(s) ? task_text(s.name) + " (" + one_line(s.what) + ")" : one_line(s.name);
     }
     if (report.stragglers.size() > most) {
       absl::StrAppend(&names, " and ", base::grouped(report.stragglers.size() - most), " more");
