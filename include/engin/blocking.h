@@ -32,12 +32,16 @@ inline constexpr bool is_safe_operand = true;
 struct BlockingWait : Wait {
   using Call = void (*)(BlockingWait&, const std::stop_token&) noexcept;
   explicit BlockingWait(Call c) noexcept : Wait(&arm_blocking, true), call(c), job(job_type) {}
-  ENGIN_EXPORT static void arm_blocking(Wait& wait, Strand& strand) noexcept;
+  ENGIN_EXPORT static bool arm_blocking(Wait& wait, Strand& strand) noexcept;
   ENGIN_EXPORT static const JobType job_type;
 
   Call call;
+  struct CallJob : Job {
+    using Job::Job;
+    BlockingWait* wait = nullptr;
+  };
   Strand* strand = nullptr;
-  Job job;
+  CallJob job;
   std::exception_ptr exception;
 };
 

@@ -28,7 +28,7 @@ class [[nodiscard("co_await it")]] SleepAwaiter : private Wait {
   [[nodiscard]] bool await_resume() const noexcept { return result != Result::Stopped; }
 
  private:
-  ENGIN_EXPORT static void arm_sleep(Wait& wait, Strand& strand) noexcept;
+  ENGIN_EXPORT static bool arm_sleep(Wait& wait, Strand& strand) noexcept;
   Duration when_;
   bool relative_;
 };
@@ -44,7 +44,7 @@ class [[nodiscard("co_await it")]] YieldAwaiter : private Wait {
   [[nodiscard]] bool await_resume() const noexcept { return result != Result::Stopped; }
 
  private:
-  ENGIN_EXPORT static void arm_yield(Wait& wait, Strand& strand) noexcept;
+  ENGIN_EXPORT static bool arm_yield(Wait& wait, Strand& strand) noexcept;
 };
 
 }  // namespace detail

@@ -25,7 +25,7 @@ struct SuspendWait : Wait {
   using Cancel = void (*)(SuspendWait&);
   ENGIN_EXPORT SuspendWait(Start start_it, Cancel cancel_it) noexcept;
   ENGIN_EXPORT ~SuspendWait();
-  ENGIN_EXPORT static void arm_suspend(Wait& wait, Strand& strand) noexcept;
+  ENGIN_EXPORT static bool arm_suspend(Wait& wait, Strand& strand) noexcept;
   ENGIN_EXPORT void finish();
 
   struct CancelAtStop {

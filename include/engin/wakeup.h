@@ -25,7 +25,7 @@ struct WakeupWait : Wait {
   WakeupWait(const WakeupWait&) = delete;
   WakeupWait& operator=(const WakeupWait&) = delete;
 
-  ENGIN_EXPORT static void arm_wakeup(Wait& wait, Strand& strand) noexcept;
+  ENGIN_EXPORT static bool arm_wakeup(Wait& wait, Strand& strand) noexcept;
 
   Wakeup& wakeup;
   Duration timeout;

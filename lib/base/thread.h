@@ -25,9 +25,9 @@ extern std::atomic<CreateThread> create_thread;
 class Thread {
  public:
   struct Options {
-    std::string name;            // the first fifteen bytes are shown
+    std::string name = {};       // the first fifteen bytes are shown
     std::size_t stack_size = 0;  // bytes; 0: the system's default
-    std::shared_ptr<const void> keep_alive;
+    std::shared_ptr<const void> keep_alive = {};
   };
 
   Thread() = default;

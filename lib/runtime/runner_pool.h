@@ -153,7 +153,7 @@ class RunnerPool {
 
   alignas(64) std::atomic<int> searching_{0};
   std::atomic<int> parked_{0};
-  std::atomic<bool> stopping_{false};
+  std::atomic<bool> stopping_{true};  // not started yet, or stop() was called
   Alarm alarm_;
 
   // Order of locks: a queue's mutex and this one are never held together.

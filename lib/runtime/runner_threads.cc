@@ -41,12 +41,17 @@ int RunnerPool::start(Listener& listener, std::shared_ptr<const void> keep_alive
   listener_ = &listener;
   keep_alive_ = keep_alive;
   thread_state_ = ThreadState::current();
-  stopping_.store(false, std::memory_order_relaxed);
-  for (int i = 0; i < options_.runners; ++i) {
-    // If only some of them can be had, growth will try again when they are needed.
-    if (const int error = start_runner(Runner::Kind::Core); error != 0) return i > 0 ? 0 : error;
-  }
-  return 0;
+  // Nothing grows meanwhile: somebody is starting.
+  starting_.fetch_add(1, std::memory_order_acq_rel);
+  stopping_.store(false, std::memory_order_release);
+  int error = 0;
+  int started = 0;
+  while (started < options_.runners && (error = start_runner(Runner::Kind::Core)) == 0) ++started;
+  // If only some of them can be had, growth tries again when they are needed.
+  if (started > 0) error = 0;
+  if (error != 0) stopping_.store(true, std::memory_order_relaxed);
+  starting_.fetch_sub(1, std::memory_order_acq_rel);
+  return error;
 }
 
 void RunnerPool::stop(TimePoint deadline) noexcept {
@@ -144,7 +149,7 @@ int RunnerPool::start_runner(Runner::Kind kind) noexcept {
 RunnerPool::Growth RunnerPool::grow(std::size_t wave) noexcept {
   {
     const base::Lock lock(mutex_);
-    if (someone_free() || stopping_.load(std::memory_order_relaxed)) return Growth::Unneeded;
+    if (stopping_.load(std::memory_order_acquire) || someone_free()) return Growth::Unneeded;
     const int room = options_.max_runners - runners();
     if (room <= 0) return Growth::Full;
     wave_ = std::min(wave, static_cast<std::size_t>(room)) - 1;
@@ -155,7 +160,7 @@ RunnerPool::Growth RunnerPool::grow(std::size_t wave) noexcept {
 }
 
 RunnerPool::Growth RunnerPool::grow_for_stop_jobs(std::size_t wave) noexcept {
-  if (someone_free() || stopping_.load(std::memory_order_relaxed)) return Growth::Unneeded;
+  if (stopping_.load(std::memory_order_acquire) || someone_free()) return Growth::Unneeded;
   for (std::size_t i = 0; i < wave; ++i) {
     if (stop_runners_.load(std::memory_order_relaxed) >= kMaxStopRunners) return i > 0 ? Growth::Started : Growth::Full;
     if (start_runner(Runner::Kind::Stop) != 0) return i > 0 ? Growth::Started : Growth::Refused;

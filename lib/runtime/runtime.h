@@ -26,9 +26,9 @@ enum class Lane : std::uint8_t {
 
 /// A pending deadline. Intrusive; at most one arming at a time.
 ///
-/// `fire` runs on the restart scheduler's thread (in the virtual world: on the thread that drives it) with no lock of the
-/// runtime held. It gets the tag given when this arming was made, since by the time it runs the timer may have been armed
-/// again. It must not run user code, block, or start a thread.
+/// `fire` runs on the restart scheduler's thread (in the virtual world: on the thread that drives it) with no lock of
+/// the runtime held. It gets the tag given when this arming was made, since by the time it runs the timer may have been
+/// armed again. It must not run user code, block, or start a thread.
 struct Timer {
   using Fire = void (*)(Timer&, std::uint32_t tag) noexcept;
   explicit Timer(Fire f) noexcept : fire(f) {}
@@ -49,8 +49,8 @@ struct Timer {
 class Listener {
  public:
   virtual void runner_added(int runners) noexcept = 0;
-  /// Jobs wait, all runners are captured, and no thread can be had: `refused` if the system gave none, else max_runners is
-  /// reached. Said once per stretch of starvation.
+  /// Jobs wait, all runners are captured, and no thread can be had: `refused` if the system gave none, else max_runners
+  /// is reached. Said once per stretch of starvation.
   virtual void starving(std::size_t ready, bool refused) noexcept = 0;
 
  protected:
@@ -58,11 +58,11 @@ class Listener {
 };
 
 struct Stats {
-  int runners = 0;         ///< threads that run jobs, the control runner not counted
+  int runners = 0;  ///< threads that run jobs, the control runner not counted
   int max_runners = 0;
-  int captured = 0;        ///< of them
-  std::size_t ready = 0;   ///< jobs in the ready queues
-  bool starving = false;   ///< as in Listener::starving, now
+  int captured = 0;       ///< of them
+  std::size_t ready = 0;  ///< jobs in the ready queues
+  bool starving = false;  ///< as in Listener::starving, now
 };
 
 class Runtime {
@@ -73,8 +73,11 @@ class Runtime {
 
   /// Starts the threads; throws StartFailed, and may then be called again. Jobs posted before wait for it.
   virtual void start(Listener& listener) = 0;
-  /// Ends and joins all threads that return; those held by a straggler are left behind, detached, and find their runtime
-  /// alive until they end (it keeps itself). Called once, when nothing is queued any more, not from a runner.
+  /// Before start(): runs what was posted, on the calling thread, until nothing is left. For a supervisor that goes
+  /// without ever having been started.
+  virtual void run_inline() noexcept = 0;
+  /// Ends and joins all threads that return; those held by a straggler are left behind, detached, and find their
+  /// runtime alive until they end (it keeps itself). Called once, when nothing is queued any more, not from a runner.
   virtual void stop() noexcept = 0;
 
   /// Puts `job` into a queue; it runs once. Any thread. Publishes all that happened before.

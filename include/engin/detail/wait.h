@@ -27,7 +27,8 @@ class Strand;
 struct Wait {
   enum class Result : std::uint8_t { Pending, Done, TimedOut, Stopped };
 
-  using Arm = void (*)(Wait&, Strand&) noexcept;
+  /// True: go on at once, on this thread. False: parked; the frame may be running elsewhere already.
+  using Arm = bool (*)(Wait&, Strand&) noexcept;
   explicit Wait(Arm arm_it, bool ignores_stop) noexcept : arm(arm_it), ignore_stop(ignores_stop) {}
 
   std::coroutine_handle<> frame;

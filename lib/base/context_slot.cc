@@ -1,0 +1,11 @@
+#include "base/context_slot.h"
+
+namespace engin::base {
+namespace {
+thread_local void* slot = nullptr;
+}  // namespace
+
+void* context_slot() noexcept { return slot; }
+void set_context_slot(void* context) noexcept { slot = context; }
+
+}  // namespace engin::base

@@ -1,0 +1,53 @@
+// A stack of its own that code can be left on and taken up again: what the virtual world runs jobs on, so that one which
+// waits can be set aside.
+#ifndef ENGIN_LIB_RUNTIME_FIBER_H_
+#define ENGIN_LIB_RUNTIME_FIBER_H_
+
+#include <ucontext.h>
+
+#include <cstddef>
+
+namespace engin::runtime {
+
+/// Made by its default constructor it stands for the stack of the calling thread.
+///
+/// A switch carries along what the C++ run-time and this library keep per thread: exceptions being handled
+/// (__cxa_eh_globals), and the job context. Sanitizers are told.
+class Fiber {
+ public:
+  using Entry = void (*)(void*);
+
+  Fiber() noexcept;
+  /// `entry(argument)` runs when it is first switched to; it must not return.
+  Fiber(Entry entry, void* argument);
+  Fiber(const Fiber&) = delete;
+  Fiber& operator=(const Fiber&) = delete;
+  ~Fiber();
+
+  /// Leaves `from`, which must be what runs now, for `to`.
+  static void change(Fiber& from, Fiber& to) noexcept;
+
+ private:
+  struct ExceptionState {  // the layout of __cxa_eh_globals in the Itanium C++ ABI
+    void* caught = nullptr;
+    unsigned int uncaught = 0;
+  };
+  static void begin(unsigned int high, unsigned int low);
+  void arrived() noexcept;
+
+  ucontext_t context_{};
+  Entry entry_ = nullptr;
+  void* argument_ = nullptr;
+  std::byte* stack_ = nullptr;
+  std::size_t stack_size_ = 0;
+  void* job_context_ = nullptr;
+  ExceptionState exceptions_;
+  void* sanitizer_fiber_ = nullptr;
+  void* fake_stack_ = nullptr;
+  const void* sanitizer_stack_ = nullptr;
+  std::size_t sanitizer_stack_size_ = 0;
+};
+
+}  // namespace engin::runtime
+
+#endif  // ENGIN_LIB_RUNTIME_FIBER_H_

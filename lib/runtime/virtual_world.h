@@ -1,0 +1,98 @@
+// The world of testing::VirtualRuntime: everything runs on one thread, in an order that a seed decides, and time passes
+// only when told to.
+#ifndef ENGIN_LIB_RUNTIME_VIRTUAL_WORLD_H_
+#define ENGIN_LIB_RUNTIME_VIRTUAL_WORLD_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/random.h"
+#include "runtime/fiber.h"
+#include "runtime/runtime.h"
+#include "runtime/timer_queue.h"
+
+namespace engin::runtime {
+
+/// Every job runs on a fiber. One that waits (Runtime::wait, Runtime::sleep) is left there, and taken up again when what
+/// it waits for has come. All runnable things (jobs, fibers that woke, timers that are due) are choices; `step` takes one
+/// of them, chosen by the seed. The control lane alone is in order and one at a time.
+class VirtualWorld final : public Runtime {
+ public:
+  explicit VirtualWorld(std::uint64_t seed);
+  ~VirtualWorld() override;
+
+  /// Runs one runnable thing; false if there is none. Not from inside the world.
+  bool step();
+  std::size_t run_steps(std::size_t most);
+  /// Lets time pass; runs nothing.
+  void pass(Duration d) { now_ = detail::saturating_add(now_, d); }
+  std::optional<TimePoint> next_deadline() const noexcept;
+  std::size_t pending_timers() const noexcept { return timer_count_; }
+  std::size_t ready_jobs() const noexcept { return ready_.size() + control_.size(); }
+  void spawn(std::function<void()> f);
+  bool inside() const noexcept { return current_ != nullptr; }
+
+  TimePoint now() const noexcept override { return now_; }
+  void start(Listener& listener) override;
+  void run_inline() noexcept override;
+  void stop() noexcept override {}
+  void post(Job& job, Lane lane) noexcept override;
+  bool others_ready() const noexcept override;
+  void job_blocks() noexcept override {}
+  void next_job(const JobType&) noexcept override {}
+  void arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept override;
+  bool cancel(Timer& timer) noexcept override;
+  bool wait(absl::FunctionRef<bool()> done, TimePoint deadline) override;
+  void notify_waiters() noexcept override;
+  bool sleep(const std::stop_token& token, TimePoint until) override;
+  std::uint64_t random_seed() noexcept override { return random_.next(); }
+  Stats stats() const noexcept override;
+
+ private:
+  /// A fiber that runs one job after another.
+  struct Carrier {
+    explicit Carrier(VirtualWorld& w) : world(w), fiber(&VirtualWorld::carry, this) {}
+    VirtualWorld& world;
+    Fiber fiber;
+    Job* job = nullptr;
+    bool control = false;  // the job came from the control lane
+    bool waiting = false;
+    bool woken = false;    // stands among the ready
+    TimePoint wake_at = TimePoint::max();
+  };
+  /// One runnable thing.
+  struct Ready {
+    Job* job = nullptr;
+    Carrier* carrier = nullptr;
+    Timer* timer = nullptr;
+    std::uint32_t tag = 0;
+  };
+
+  static void carry(void* carrier);
+  void enter(Carrier& carrier);
+  /// On a fiber: leaves it until it is woken or `until` has come.
+  void leave(TimePoint until);
+  void wake(Carrier& carrier) noexcept;
+  void collect_due();
+
+  TimePoint now_;
+  mutable base::Random random_;
+  TimerQueue timers_;
+  std::size_t timer_count_ = 0;
+  std::vector<Ready> ready_;
+  std::deque<Job*> control_;
+  bool control_busy_ = false;
+  std::vector<std::unique_ptr<Carrier>> carriers_;
+  std::vector<Carrier*> idle_;
+  std::vector<Carrier*> waiting_;
+  Carrier* current_ = nullptr;
+  Fiber outside_;
+};
+
+}  // namespace engin::runtime
+
+#endif  // ENGIN_LIB_RUNTIME_VIRTUAL_WORLD_H_

@@ -1,0 +1,390 @@
+// One attempt of a task, from its turn on a runner to what follows it.
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <new>
+#include <utility>
+
+#include "supervisor/context.h"
+#include "supervisor/core.h"
+#include "supervisor/task.h"
+
+namespace engin::detail {
+
+using runtime::Lane;
+
+void Task::start() noexcept {
+  Section section(*this);
+  if (state_ == TaskState::Registered) schedule(core_.runtime().now(), section);
+}
+
+/// Hands the next attempt to the ready queue.
+void Task::schedule(TimePoint now, Section& section) {
+  move_to(TaskEvent::Post, now, section);
+  due_ = TimePoint::max();
+  if (queued_) return;  // the job still stands in the queue since an earlier call
+  queued_ = true;
+  strand_.purpose = Strand::Purpose::Begin;
+  ref();
+  const bool plain = !body_->ops->coroutine && series_ == nullptr;
+  section.post(strand_.job, plain && attempt_ == 0 ? Lane::Fresh : Lane::Ready);
+}
+
+void Task::run_body(runtime::Job& job) noexcept {
+  Strand& strand = Strand::of(job);
+  strand.task().run(strand.purpose == Strand::Purpose::Resume);
+}
+
+/// Attempt after attempt, for as long as they follow one another on this runner.
+void Task::run(bool resumed) noexcept {
+  JobContext context{JobContext::Kind::Body, &core_, this, &strand_, &token_};
+  const ContextScope scope(context);
+  TimePoint now{};  // one clock read serves the end of an attempt and the start of the next
+  if (!resumed) now = core_.runtime().now();
+  for (;;) {
+    if (!resumed && !begin_attempt(now)) break;
+    RawEnd end;
+    if (!(series_ ? run_series(resumed, end) : call(resumed, end))) return;  // the strand has left this thread
+    resumed = false;
+    if (!end_attempt(end, now)) break;
+    core_.runtime().next_job(*strand_.job.type);
+  }
+  unref();
+}
+
+/// One call of the callable, or what is left of one. False: it left the thread.
+bool Task::call(bool resumed, RawEnd& end) noexcept {
+  if (!resumed) {
+    if (!token_.stop_possible()) [[unlikely]] {  // no memory for a stop state: begin_attempt()
+      try {
+        throw std::bad_alloc();
+      } catch (...) {
+        take_current_exception(end);
+      }
+      return true;
+    }
+    PromiseBase* frame = nullptr;
+    body_->ops->run(*body_, token_, end, frame);
+    if (frame == nullptr) return true;
+    strand_.begin(*frame);
+  }
+  if (!strand_.run_frames()) return false;
+  strand_.take_end(end);
+  return true;
+}
+
+bool Task::begin_attempt(TimePoint now) noexcept {
+  std::stop_source fresh(std::nostopstate);
+  try {
+    fresh = std::stop_source();
+  } catch (...) {  // bad_alloc: this attempt's failure; call()
+  }
+  {
+    Section section(*this);
+    // The one place where an attempt starts. Whoever stops the task changes its state first, and whoever begins the
+    // shutdown sets its mark first; both under or before this lock.
+    if (state_ != TaskState::Queued || core_.shutting_down()) {
+      queued_ = false;
+      return false;
+    }
+    if (outbox_ && (outbox_->delivering || !outbox_->events.empty())) {
+      held_back_ = true;  // an observer has not heard of the last attempt yet; it comes back by end_hold()
+      ref();
+      return false;
+    }
+    queued_ = false;
+    queued_for_ = now - since_;
+    move_to(TaskEvent::Begin, now, section);
+    live_ = true;
+    ready_ = false;
+    unresponsive_ = false;
+    outcome_fixed_ = false;
+    stop_requested_.store(false, std::memory_order_relaxed);
+    stop_reason_ = StopReason::None;
+    stop_deadline_ = TimePoint::max();
+    ++attempt_;
+    began_ = now;
+    turn_ = {attempt_, now};
+    std::swap(stop_source_, fresh);
+    token_ = stop_source_.get_token();
+    if (options_->heartbeat_timeout > Duration::zero()) {
+      last_beat_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+      arm_watch(detail::saturating_add(now, options_->heartbeat_timeout));
+    }
+    note(section, EventKind::AttemptStarted, now);
+    section.deliver_here();
+  }
+  deliver();
+  if (series_) begin_series(now);
+  return true;
+}
+
+Standing Task::standing() const noexcept {
+  if (ending_ || core_.shutting_down()) return Standing::Ending;
+  if (restart_wanted_) return Standing::Restarting;
+  return Standing::Normal;
+}
+
+/// We began to stop this attempt: its hook had started, or stop was requested of it.
+bool Task::stop_begun() const noexcept {
+  return stop_requested_.load(std::memory_order_relaxed) || hook_stage_ == HookStage::Running ||
+         (hook_stage_ == HookStage::Over && hook_result_ != HookResult::NotStarted);
+}
+
+AttemptEnd Task::classify_end(bool failed) const noexcept {
+  if (outcome_fixed_) return AttemptEnd::Failed;
+  return classify({failed, stop_begun(),
+                   stop_requested_.load(std::memory_order_relaxed) && stop_reason_ == StopReason::Unresponsive});
+}
+
+/// Whether retry_if wants another attempt. User code: asked without the lock, once per failure. From here on a stop does
+/// not change this attempt's outcome any more.
+bool Task::ask_retry_if(const RawEnd& end, const FailureText& text) noexcept {
+  if (options_->on_exception != OnException::Retry || !options_->retry_if) return true;
+  if (series_ && series_->asked) return !series_->refused;
+  {
+    const base::Lock lock(mutex);
+    if (classify_end(true) != AttemptEnd::Failed || standing() != Standing::Normal) return true;
+    outcome_fixed_ = true;
+  }
+  try {
+    return options_->retry_if(text.with(end.exception, end.status));
+  } catch (...) {
+    return false;
+  }
+}
+
+/// True: the next attempt follows at once, on this runner.
+bool Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
+  now = core_.runtime().now();
+  bool failed = end.kind != RawEnd::Kind::Returned;
+  FailureText text;
+  FailureMemory::Room room;
+  bool retry = true;
+  if (failed) {
+    text = FailureText::of(end, now, now - turn_.began, turn_.attempt);
+    room = failure_room();
+    retry = ask_retry_if(end, text);
+  } else if (stopped_as_unresponsive()) {
+    text = FailureText::unresponsive(now, now - turn_.began, turn_.attempt);
+    room = failure_room();
+  }
+  bool again = false;
+  RawEnd garbage;  // what the user's failure leaves behind is destroyed outside the lock
+  {
+    Section section(*this);
+    const AttemptEnd what = classify_end(failed);
+    live_ = false;
+    drop_watch();
+    if (stop_requested_.load(std::memory_order_relaxed)) {
+      stop_latency_ = now - stop_asked_;
+      if (!ending_ && !in_stop_callbacks_) end_straggling(now, section);
+    }
+    if (what == AttemptEnd::Returned) ++completed_;
+    if (what == AttemptEnd::Failed) count_failure(text, end, room, section);
+    if (what == AttemptEnd::Stopped && failed) attach(text, end);
+    again = after_attempt(what, retry, now, section);
+    section.deliver_here();
+    garbage = std::move(end);
+  }
+  deliver();
+  return again;
+}
+
+void Task::count_failure(const FailureText& text, RawEnd& end, FailureMemory::Room& room, Section& section) {
+  ++failed_;
+  failures_.add(text, end, room, section.old_exception);
+  if (core_.shutting_down()) {
+    ++late_failures_;
+    core_.add_late_failure(failures_);
+  }
+}
+
+/// What a stopped attempt threw: no failure, but somebody may want to know.
+void Task::attach(const FailureText& text, RawEnd& end) noexcept {
+  try {
+    attached_ = std::make_unique<Failure>(text.with(end.exception, end.status));
+  } catch (...) {  // no memory: the outcome comes without it
+  }
+}
+
+Duration Task::next_delay(TimePoint now) {
+  const Backoff& backoff = options_->backoff;
+  const TimePoint healthy_since = ready_ ? ready_at_ : began_;
+  if (now - healthy_since >= backoff.reset_after) streak_ = 0;
+  ++streak_;
+  return backoff.delay(streak_, core_.random(id_, attempt_));
+}
+
+bool Task::restart_allowed(TimePoint at) { return !window_ || window_->allow(at, options_->restart_limit); }
+
+void Task::reset_delays() {
+  streak_ = 0;
+  if (window_) window_->reset();
+}
+
+FailureMemory::Room Task::failure_room() noexcept {
+  bool first = false;
+  {
+    const base::Lock lock(mutex);
+    if (!failures_.wants_room()) return {};
+    first = failures_.is_first();
+  }
+  return FailureMemory::make_room(first);
+}
+
+bool Task::stopped_as_unresponsive() noexcept {
+  if (!stop_requested_.load(std::memory_order_relaxed)) return false;
+  const base::Lock lock(mutex);
+  return stop_reason_ == StopReason::Unresponsive;
+}
+
+/// Moves the task on after an attempt that ended as `what`. True: the next one follows on this runner.
+bool Task::after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& section) {
+  const Standing stands = standing();
+  switch (follow(what, stands, options_->on_exception, options_->on_return)) {
+    case Follow::Complete:
+      note_end(section, what, now, Decision::Finish);
+      end_with(TaskEvent::EndCompleted, now, section);
+      return false;
+    case Follow::CompleteAndEnd:
+      note_end(section, what, now, Decision::Shutdown);
+      end_with(TaskEvent::EndCompleted, now, section);
+      core_.begin_shutdown(make_cause(ShutdownCause::Kind::TaskReturned));
+      section.wake_waiters();
+      return false;
+    case Follow::Stop:
+      note_end(section, what, now, Decision::None);
+      end_with(TaskEvent::EndStopped, now, section);
+      return false;
+    case Follow::Fail:
+      note_end(section, what, now, stands == Standing::Ending ? Decision::None : Decision::Ignore);
+      end_with(TaskEvent::EndFailed, now, section);
+      return false;
+    case Follow::FailAndEnd:
+      note_end(section, what, now, Decision::Shutdown);
+      end_with(TaskEvent::EndFailed, now, section);
+      core_.begin_shutdown(make_cause(ShutdownCause::Kind::TaskFailed));
+      section.wake_waiters();
+      return false;
+    case Follow::RestartNow:
+      streak_ = 0;
+      restart_wanted_ = false;
+      note_end(section, what, now, Decision::Restart);
+      return go_on_after(TaskEvent::Delay, Duration::zero(), now, section);
+    case Follow::RestartReturn: {
+      // No failure, so it counts towards no limit; but a callable that returns at once must not spin.
+      const Duration delay = std::max(next_delay(now), options_->backoff.range(1).earliest);
+      note_end(section, what, now, Decision::Restart, delay);
+      return go_on_after(TaskEvent::Delay, delay, now, section);
+    }
+    case Follow::Retry:
+      break;
+  }
+  const Duration delay = next_delay(now);
+  if (retry && restart_allowed(detail::saturating_add(now, delay))) {
+    note_end(section, what, now, Decision::Restart, delay);
+    return go_on_after(TaskEvent::Delay, delay, now, section);
+  }
+  return at_limit(what, now, section);
+}
+
+/// The restart limit is used up, or retry_if refused.
+bool Task::at_limit(AttemptEnd what, TimePoint now, Section& section) {
+  const OnLimit then = options_->restart_limit.then;
+  switch (then.kind()) {
+    case OnLimit::Kind::Shutdown:
+      note_end(section, what, now, Decision::Shutdown);
+      end_with(TaskEvent::EndFailed, now, section);
+      core_.begin_shutdown(make_cause(ShutdownCause::Kind::LimitReached));
+      section.wake_waiters();
+      return false;
+    case OnLimit::Kind::GiveUp:
+      note_end(section, what, now, Decision::GiveUp);
+      note(section, EventKind::GaveUp, now);
+      end_with(TaskEvent::EndGaveUp, now, section);
+      return false;
+    case OnLimit::Kind::CoolDown:
+      note_end(section, what, now, Decision::CoolDown, then.rest());
+      reset_delays();
+      return go_on_after(TaskEvent::Rest, then.rest(), now, section);
+  }
+  return false;
+}
+
+/// The next attempt after `delay`. True: at once, on this runner, since nobody else is ready.
+bool Task::go_on_after(TaskEvent event, Duration delay, TimePoint now, Section& section) {
+  note(section, EventKind::RestartScheduled, now, [&](Event& e) { e.delay = delay; });
+  if (delay <= Duration::zero()) {
+    if (core_.runtime().others_ready()) {
+      schedule(now, section);
+      return false;
+    }
+    move_to(TaskEvent::Post, now, section);
+    queued_ = true;  // this runner is the queue
+    strand_.purpose = Strand::Purpose::Begin;
+    return true;
+  }
+  move_to(event, now, section);
+  due_ = detail::saturating_add(now, delay);
+  ++strand_.epoch;
+  ref();
+  core_.runtime().arm(strand_.timer, due_, strand_.epoch);
+  return false;
+}
+
+/// The attempt was the last one; the task ends as `how`, at once or when its hook is over.
+void Task::end_with(TaskEvent how, TimePoint now, Section& section) {
+  end_event_ = how;
+  if (ending_) {
+    if (hook_stage_ == HookStage::None || hook_stage_ == HookStage::Over) finish_stop(now, section);
+    return;
+  }
+  if (core_.shutting_down()) {
+    // It had not ended when shutdown began, so its hook is due all the same; its turn may not have come.
+    begin_stop(StopReason::Shutdown, now, section);
+    return;
+  }
+  move_to(how, now, section);
+}
+
+/// The event of an attempt's end.
+void Task::note_end(Section& section, AttemptEnd what, TimePoint now, Decision decision, Duration delay) {
+  constexpr EventKind kinds[] = {EventKind::Completed, EventKind::Failed, EventKind::Stopped};
+  note(section, kinds[static_cast<int>(what)], now, [&](Event& e) {
+    e.decision = decision;
+    e.delay = delay;
+    e.duration = now - turn_.began;
+    if (what == AttemptEnd::Failed) e.failure = failures_.latest();
+    if (what == AttemptEnd::Stopped && attached_) e.failure = *attached_;
+  });
+}
+
+ShutdownCause Task::make_cause(ShutdownCause::Kind kind) noexcept {
+  ShutdownCause cause;
+  cause.kind = kind;
+  cause.task = id_;
+  try {
+    cause.task_name = name();
+    if (kind != ShutdownCause::Kind::TaskReturned) cause.failure = failures_.latest();
+  } catch (...) {  // no memory: the cause comes without its text
+  }
+  return cause;
+}
+
+std::int64_t Task::now_count() const noexcept { return core_.runtime().now().time_since_epoch().count(); }
+
+void Task::mark_ready() {
+  {
+    Section section(*this);
+    if (!live_ || ready_) return;
+    ready_ = true;
+    ready_at_ = core_.runtime().now();
+    note(section, EventKind::Ready, ready_at_);
+    section.deliver_here();
+    section.wake_waiters();
+  }
+  deliver();
+}
+
+}  // namespace engin::detail

@@ -1,0 +1,219 @@
+// What a handle, and the supervisor at shutdown, ask of a task.
+#include <utility>
+
+#include "supervisor/core.h"
+#include "supervisor/task.h"
+
+namespace engin::detail {
+
+/// The last stop, asked for by somebody; `reason` says by whom.
+void Task::stop_as(StopReason reason, TimePoint now, Section& section) {
+  switch (react(Command::Stop, state_, false)) {
+    case Reaction::EndNow:
+      note(section, EventKind::Stopped, now);
+      move_to(TaskEvent::EndStopped, now, section);
+      return;
+    case Reaction::StopIdle:
+    case Reaction::StopLive:
+    case Reaction::JoinStop:
+      restart_wanted_ = false;  // the last call wins
+      if (!ending_) {
+        end_event_ = TaskEvent::EndStopped;
+        begin_stop(reason, now, section);
+      }
+      if (hook_stage_ == HookStage::Due) launch_hook(now, section);
+      return;
+    default:
+      return;
+  }
+}
+
+void Task::request_stop() noexcept {
+  Section section(*this);
+  stop_as(StopReason::Requested, core_.runtime().now(), section);
+}
+
+void Task::shut_down(TimePoint limit) noexcept {
+  Section section(*this);
+  limit_ = limit;
+  if (is_ended(state_)) {
+    begin_disposal(section);  // it may be restarted no more: what it captured goes
+    return;
+  }
+  const TimePoint now = core_.runtime().now();
+  if (ending_ && live_ && stop_requested_.load(std::memory_order_relaxed) && limit < stop_deadline_) {
+    stop_deadline_ = limit;
+    arm_watch(limit);
+  }
+  stop_as(StopReason::Shutdown, now, section);
+}
+
+RestartResult Task::restart() {
+  Section section(*this);
+  const TimePoint now = core_.runtime().now();
+  switch (react(Command::Restart, state_, gone_ || core_.shutting_down())) {
+    case Reaction::Nothing:
+      return RestartResult::Started;
+    case Reaction::StartNow:
+      streak_ = 0;
+      if (state_ != TaskState::Queued) {
+        drop_timer(strand_);
+        ++strand_.epoch;
+        schedule(now, section);
+      }
+      return RestartResult::Started;
+    case Reaction::RestartLive:
+      if (series_) {
+        series_->call_now = true;
+        if (strand_.parked && strand_.waits_on == nullptr) {
+          strand_.parked = false;
+          drop_timer(strand_);
+          strand_.purpose = Strand::Purpose::Resume;
+          section.post(strand_.job, runtime::Lane::Ready);
+        }
+        return RestartResult::Started;
+      }
+      restart_wanted_ = true;
+      stop_reason_ = StopReason::Restart;
+      move_to(TaskEvent::BeginStop, now, section);
+      post_stop_job(section);
+      return RestartResult::Started;
+    case Reaction::RestartLater:
+      restart_wanted_ = true;
+      return RestartResult::WhenEnded;
+    case Reaction::StartAgain:
+      hook_stage_ = HookStage::None;
+      hook_result_ = HookResult::None;
+      end_event_ = TaskEvent::EndStopped;
+      reset_delays();
+      attached_.reset();
+      core_.task_started_again();
+      schedule(now, section);
+      return RestartResult::Started;
+    default:
+      return RestartResult::Refused;
+  }
+}
+
+bool Task::remove() {
+  Section section(*this);
+  if (react(Command::Remove, state_, gone_ || core_.shutting_down()) != Reaction::Forget) return false;
+  leave_registry(section);
+  return true;
+}
+
+/// After the end, and when the last handle went: a task that nobody can ask for any more is removed at once.
+void Task::settle_end() noexcept {
+  Section section(*this);
+  if (!is_ended(state_) || gone_) return;
+  if (core_.shutting_down()) {
+    begin_disposal(section);  // but it stays in the registry, for the report
+  } else if (!has_handles()) {
+    leave_registry(section);
+  }
+}
+
+void Task::leave_registry(Section& section) {
+  gone_ = true;
+  section.forget();
+  begin_disposal(section);
+}
+
+/// What belongs to the user is destroyed by a job: on a runner, without a lock.
+void Task::begin_disposal(Section& section) {
+  if (disposing_) return;
+  disposing_ = true;
+  core_.disposal_begins();
+  post_stop_job(section);
+}
+
+void Task::dispose() noexcept {
+  BodyPtr body = std::move(body_);
+  std::function<bool(const Failure&)> predicate;
+  if (owned_options_) predicate = std::move(owned_options_->retry_if);
+  Hook option_hook;
+  if (owned_options_) option_hook = std::move(owned_options_->shutdown_hook);
+  Hook hook;
+  std::exception_ptr exception;
+  std::unique_ptr<Failure> attached;
+  {
+    const base::Lock lock(mutex);
+    if (hook_) hook = std::move(hook_->hook);
+    if (gone_) {
+      exception = failures_.take_exception();
+      attached = std::move(attached_);
+    }
+  }
+  body.reset();
+  predicate = nullptr;
+  option_hook = Hook();
+  hook = Hook();
+  exception = nullptr;
+  attached.reset();
+  {
+    Section section(*this);
+    disposed_ = true;
+    section.wake_waiters();
+  }
+  core_.disposal_ends();
+}
+
+TaskState Task::state() noexcept {
+  const base::Lock lock(mutex);
+  return shown_state();
+}
+
+/// Waiting is Running without a thread.
+TaskState Task::shown_state() const {
+  if (state_ == TaskState::Running && live_ && strand_.parked) return TaskState::Waiting;
+  return state_;
+}
+
+std::optional<Outcome> Task::outcome() {
+  const base::Lock lock(mutex);
+  switch (state_) {
+    case TaskState::Completed:
+      return Outcome(Outcome::Completed);
+    case TaskState::Failed:
+    case TaskState::GaveUp:
+      return Outcome(Outcome::Failed,
+                     failures_.empty() ? std::nullopt : std::optional<Failure>(failures_.latest()));
+    case TaskState::Stopped:
+      return Outcome(Outcome::Stopped, attached_ ? std::optional<Failure>(*attached_) : std::nullopt);
+    default:
+      return std::nullopt;
+  }
+}
+
+bool Task::is_ready() noexcept {
+  const base::Lock lock(mutex);
+  return live_ && ready_;
+}
+
+bool Task::ended_or_straggling() noexcept {
+  const base::Lock lock(mutex);
+  return is_ended(state_) || state_ == TaskState::Straggling;
+}
+
+bool Task::runs_user_code() noexcept {
+  const base::Lock lock(mutex);
+  return live_ || in_stop_callbacks_ || (hook_ && hook_->executing) || (disposing_ && !disposed_);
+}
+
+StopReason Task::current_stop_reason() noexcept {
+  const base::Lock lock(mutex);
+  return stop_reason_;
+}
+
+TimePoint Task::current_stop_deadline(const Strand* strand) noexcept {
+  const base::Lock lock(mutex);
+  if (hook_ && strand == &hook_->strand) return hook_->deadline;
+  return stop_deadline_;
+}
+
+std::uint64_t Task::attempt() noexcept {
+  const base::Lock lock(mutex);
+  return attempt_;
+}
+
+}  // namespace engin::detail

@@ -1,0 +1,530 @@
+#include "supervisor/core.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/processors.h"
+#include "base/random.h"
+#include "engin/testing/virtual_runtime.h"
+#include "runtime/threaded_runtime.h"
+#include "runtime/virtual_world.h"
+#include "supervisor/context.h"
+#include "supervisor/core_jobs.h"
+#include "supervisor/default_observer.h"
+#include "supervisor/failure_memory.h"
+#include "supervisor/task.h"
+
+namespace engin::detail {
+
+namespace {
+
+/// Counts the forks between the first process of this program and this one.
+std::atomic<int> process_generation{0};
+
+int current_process() noexcept {
+  static const bool registered = [] {
+    ::pthread_atfork(nullptr, nullptr, [] { process_generation.fetch_add(1); });
+    return true;
+  }();
+  (void)registered;
+  return process_generation.load();
+}
+
+SupervisorOptions checked(SupervisorOptions options) {
+  if (const absl::Status status = options.validate(); !status.ok()) {
+    std::string text(status.message());
+    const auto colon = text.find(':');
+    throw InvalidOptions("", text.substr(0, colon),
+                         colon == std::string::npos ? text : text.substr(std::min(colon + 2, text.size())));
+  }
+  return options;
+}
+
+std::shared_ptr<runtime::Runtime> make_runtime(const SupervisorOptions& options) {
+  if (options.runtime.world() != nullptr) {
+    return {std::shared_ptr<void>(), &options.runtime.world()->world()};
+  }
+  const int runners = options.runners.value_or(std::min(base::available_processors(), options.max_runners));
+  return runtime::make_threaded_runtime({options.name, runners, options.max_runners, options.runner_stack_size});
+}
+
+}  // namespace
+
+Core::Core(SupervisorOptions options)
+    : options_(checked(std::move(options))),
+      seed_(0),
+      runtime_(make_runtime(options_)),
+      process_(current_process()),
+      observers_(options_.observers),
+      enter_job_(*this, job_type<&Core::enter_shutdown>()),
+      launch_job_(*this, job_type<&Core::launch_stops>()),
+      next_job_(*this, job_type<&Core::stop_next>()),
+      force_job_(*this, job_type<&Core::force_end>()),
+      end_job_(*this, job_type<&Core::end_shutdown>()),
+      deliver_job_(*this, job_type<&Core::deliver_own>()),
+      grace_timer_(*this, &Core::fire<&Core::grace_over>),
+      deadline_timer_(*this, &Core::fire<&Core::deadline_due>) {
+  seed_ = options_.random_seed ? *options_.random_seed : runtime_->random_seed();
+  if (options_.default_observer) observers_.push_back(make_default_observer());
+  if (!observers_.empty()) {
+    dropped_ = std::make_unique<std::atomic<bool>[]>(observers_.size());
+    outbox_ = std::make_unique<Outbox>(*deliver_job_.type);
+  }
+}
+
+Core::~Core() = default;
+
+void Core::unref() noexcept {
+  if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+}
+
+bool Core::process_is_forked() const noexcept { return process_ != current_process(); }
+
+void Core::check_process() const {
+  if (process_is_forked()) {
+    throw ForkedChild("engin: this is the child of a fork; the supervisor's threads are in the parent");
+  }
+}
+
+void Core::check_may_wait(std::string_view what) const {
+  const JobContext* job = current_job();
+  if (job == nullptr || job->core != this) return;
+  std::string text = absl::StrCat("engin: ", absl::string_view(what.data(), what.size()));
+  if (job->task != nullptr) {
+    absl::StrAppend(&text, " called in task '", job->task->name(), "' of the same supervisor would wait for itself");
+  } else {
+    absl::StrAppend(&text, " called in an observer or stop callback of the same supervisor would wait for itself");
+  }
+  throw WouldDeadlock(text);
+}
+
+TaskHandle Core::adopt(BodyPtr body, TaskOptions* options, const PeriodicSpec* periodic, std::source_location where) {
+  check_process();
+  const TaskOptions& given = options != nullptr ? *options : options_.defaults;
+  if (const absl::Status status = given.validate(); !status.ok()) {
+    const std::string text(status.message());
+    const auto colon = text.find(": ");
+    throw InvalidOptions(given.name, text.substr(0, colon), colon == std::string::npos ? text : text.substr(colon + 2));
+  }
+  if (body == nullptr) throw InvalidOptions(given.name, "callable", "is empty");
+  if (periodic != nullptr) {
+    const auto refuse = [&](const char* field, const char* why) { throw InvalidOptions(given.name, field, why); };
+    if (periodic->period <= Duration::zero()) refuse("period", "must be positive");
+    if (periodic->options.first < Duration::zero()) refuse("first", "must not be negative");
+    if (periodic->options.jitter < Duration::zero()) refuse("jitter", "must not be negative");
+    if (periodic->options.jitter > periodic->period) refuse("jitter", "must not exceed the period");
+  }
+  if (shutting_down()) throw SupervisorStopping("engin: supervise() after shutdown began");
+  std::unique_ptr<TaskOptions> owned;
+  if (options != nullptr) owned = std::make_unique<TaskOptions>(std::move(*options));
+  const std::string name = owned ? owned->name : std::string();
+
+  TaskId id = 0;
+  {
+    const base::Lock lock(mutex_);
+    id = last_id_ + 1;
+    if (!name.empty() && names_.contains(name)) throw DuplicateName(name);
+  }
+  // From here the callable belongs to the task, and goes with it if anything throws.
+  struct Unref {
+    void operator()(Task* t) const noexcept { t->unref(); }
+  };
+  std::unique_ptr<Task, Unref> task(new Task(*this, id, std::move(body), std::move(owned), periodic, where));
+  bool start_now = false;
+  {
+    const base::Lock lock(mutex_);
+    if (phase_.load() != Phase::Open) throw SupervisorStopping("engin: supervise() after shutdown began");
+    if (!name.empty() && names_.contains(name)) throw DuplicateName(name);
+    task->id_ = ++last_id_;
+    const auto [at, fresh] = tasks_.emplace(task->id_, task.get());
+    (void)fresh;
+    if (!name.empty()) {
+      try {
+        names_.emplace(name, task.get());
+      } catch (...) {
+        tasks_.erase(at);
+        throw;
+      }
+    }
+    ++active_;
+    start_now = started_;
+  }
+  TaskHandle handle(task.get());
+  Task* const adopted = task.release();  // the registry's reference
+  adopted->announce();
+  if (start_now) adopted->start();
+  return handle;
+}
+
+void Core::start() {
+  check_process();
+  check_may_wait("start()");
+  {
+    const base::Lock lock(mutex_);
+    if (started_) throw AlreadyStarted("engin: start() was called before");
+    if (phase_.load() != Phase::Open) {  // nothing will run; wait() makes the report
+      started_ = true;
+      return;
+    }
+    started_ = true;  // claims the start; taken back if it fails
+  }
+  try {
+    runtime_->start(*this);
+  } catch (...) {
+    const base::Lock lock(mutex_);
+    started_ = false;
+    throw;
+  }
+  bool shutdown_came = false;
+  {
+    const base::Lock lock(mutex_);
+    threads_up_ = true;
+    shutdown_came = phase_.load() != Phase::Open;
+  }
+  if (shutdown_came) {
+    enter_on_threads();
+    return;
+  }
+  TaskId after = 0;
+  Task* batch[64];
+  while (const std::size_t n = next_tasks(after, false, batch, std::size(batch))) {
+    for (std::size_t i = 0; i < n; ++i) {
+      after = batch[i]->id();
+      batch[i]->start();
+      batch[i]->unref();
+    }
+  }
+}
+
+std::size_t Core::next_tasks(TaskId from, bool backwards, Task** out, std::size_t max) noexcept {
+  const base::Lock lock(mutex_);
+  std::size_t n = 0;
+  if (backwards) {
+    auto it = tasks_.lower_bound(from);
+    while (n < max && it != tasks_.begin()) out[n++] = (--it)->second;
+  } else {
+    for (auto it = tasks_.upper_bound(from); n < max && it != tasks_.end(); ++it) out[n++] = it->second;
+  }
+  for (std::size_t i = 0; i < n; ++i) out[i]->ref();
+  return n;
+}
+
+void Core::forget(Task& task) noexcept {
+  const Task::Counts counts = task.counts();
+  {
+    const base::Lock lock(mutex_);
+    const auto it = tasks_.find(task.id());
+    if (it == tasks_.end() || it->second != &task) return;
+    tasks_.erase(it);
+    if (task.has_given_name()) names_.erase(task.options().name);
+    removed_started_ += counts.started;
+    removed_completed_ += counts.completed;
+    removed_failed_ += counts.failed;
+    removed_restarted_ += counts.started > 0 ? counts.started - 1 : 0;
+  }
+  task.unref();
+}
+
+void Core::task_ended(Task& task) noexcept {
+  {
+    const base::Lock lock(mutex_);
+    --active_;
+  }
+  if (shutting_down()) task_settled(task);
+  runtime_->notify_waiters();
+}
+
+void Core::task_started_again() noexcept {
+  const base::Lock lock(mutex_);
+  ++active_;
+}
+
+void Core::task_straggles(Task& task, int change) noexcept {
+  {
+    const base::Lock lock(mutex_);
+    straggling_ += static_cast<std::uint64_t>(static_cast<std::int64_t>(change));
+  }
+  if (shutting_down() && change > 0) task_settled(task);
+}
+
+void Core::disposal_begins() noexcept {
+  const base::Lock lock(mutex_);
+  ++disposing_;
+}
+
+void Core::disposal_ends() noexcept {
+  {
+    const base::Lock lock(mutex_);
+    --disposing_;
+  }
+  check_settled();
+  runtime_->notify_waiters();
+}
+
+std::uint64_t Core::random(TaskId task, std::uint64_t n) const noexcept { return base::mix(base::mix(seed_ ^ base::mix(task)) ^ n); }
+
+void Core::deliver(const Event& event) noexcept {
+  if (muted_.load()) return;
+  JobContext* const outer = current_job();
+  JobContext context{JobContext::Kind::Observer, this, outer != nullptr ? outer->task : nullptr, nullptr,
+                     outer != nullptr ? outer->token : nullptr};
+  const ContextScope scope(context);
+  observers_running_.fetch_add(1);
+  for (std::size_t i = 0; i < observers_.size(); ++i) {
+    if (dropped_[i].load(std::memory_order_relaxed)) continue;
+    try {
+      observers_[i]->on_event(event);
+    } catch (...) {
+      count_undelivered(1);
+      if (!dropped_[i].exchange(true)) {
+        std::fprintf(stderr, "engin: an observer threw; it gets no more events\n");
+      }
+    }
+  }
+  observers_running_.fetch_sub(1);
+}
+
+void Core::note(EventKind kind, absl::FunctionRef<void(Event&)> fill) noexcept {
+  if (!outbox_) return;
+  try {
+    Event event;
+    event.kind = kind;
+    event.time = runtime_->now();
+    event.supervisor = options_.name;
+    fill(event);
+    const base::Lock lock(mutex_);
+    outbox_->events.push_back(std::move(event));
+    event_queued();
+    if (outbox_->delivering || deliver_posted_ || !threads_up_) return;
+    deliver_posted_ = true;
+  } catch (...) {
+    count_undelivered(1);
+    return;
+  }
+  post(deliver_job_, runtime::Lane::Control);
+}
+
+void Core::deliver_own() noexcept {
+  if (!outbox_) return;
+  std::uint64_t delivered = 0;
+  mutex_.lock();
+  deliver_posted_ = false;
+  if (!outbox_->delivering) {
+    outbox_->delivering = true;
+    while (!outbox_->events.empty()) {
+      const Event event = std::move(outbox_->events.front());
+      outbox_->events.pop_front();
+      mutex_.unlock();
+      deliver(event);
+      ++delivered;
+      mutex_.lock();
+    }
+    outbox_->delivering = false;
+  }
+  mutex_.unlock();
+  events_delivered(delivered);
+}
+
+void Core::events_delivered(std::uint64_t n) noexcept {
+  if (n == 0) return;
+  if (pending_events_.fetch_sub(n) == n && shutting_down()) check_settled();
+}
+
+void Core::runner_added(int runners) noexcept {
+  note(EventKind::RunnerAdded, [&](Event& e) { e.count = static_cast<std::uint64_t>(runners); });
+}
+
+void Core::starving(std::size_t ready, bool refused) noexcept {
+  note(EventKind::Starvation, [&](Event& e) {
+    e.count = ready;
+    e.detail = refused ? "the system gives no more threads" : "max_runners is reached";
+  });
+}
+
+const ShutdownReport* Core::wait(Duration d) {
+  check_process();
+  check_may_wait("wait()");
+  {
+    const base::Lock lock(mutex_);
+    if (!started_ && phase_.load() == Phase::Open) throw NotStarted("engin: wait() before start()");
+  }
+  const TimePoint until = detail::saturating_add(runtime_->now(), d);
+  for (;;) {
+    if (ended()) return &report_;
+    if (!shutting_down()) {
+      if (!runtime_->wait([this] { return shutting_down(); }, until)) return nullptr;
+      continue;
+    }
+    if (!threads_are_up()) {
+      run_inline();
+      continue;
+    }
+    // Whatever hangs, the report comes by the deadline: then this thread makes it itself.
+    const TimePoint limit = detail::saturating_add(deadline(), std::chrono::milliseconds(10));
+    if (!runtime_->wait([this] { return ended(); }, std::min(limit, until))) {
+      if (until < limit) return nullptr;
+      force_end();
+      if (!ended()) runtime_->wait([this] { return ended(); }, TimePoint::max());  // another thread is at it
+    }
+  }
+}
+
+const ShutdownReport& Core::shutdown() {
+  check_process();
+  check_may_wait("shutdown()");
+  begin_shutdown({});
+  return *wait(Duration::max());
+}
+
+bool Core::wait_all() {
+  check_process();
+  check_may_wait("wait_all()");
+  {
+    const base::Lock lock(mutex_);
+    if (!started_ && phase_.load() == Phase::Open) throw NotStarted("engin: wait_all() before start()");
+  }
+  bool all = false;
+  runtime_->wait(
+      [&] {
+        if (shutting_down()) return true;
+        const base::Lock lock(mutex_);
+        all = active_ == 0;
+        return all;
+      },
+      TimePoint::max());
+  return all && !shutting_down();
+}
+
+std::optional<ShutdownCause> Core::shutdown_cause() const {
+  if (!shutting_down()) return std::nullopt;
+  const base::Lock lock(mutex_);
+  return cause_;
+}
+
+void Core::for_each_task(const std::function<void(const TaskHandle&)>& f) {
+  TaskId after = 0;
+  Task* batch[64];
+  while (const std::size_t n = next_tasks(after, false, batch, std::size(batch))) {
+    after = batch[n - 1]->id();
+    std::vector<TaskHandle> handles;
+    handles.reserve(n);
+    for (std::size_t i = 0; i < n; ++i) handles.push_back(TaskHandle(batch[i]));
+    for (std::size_t i = 0; i < n; ++i) batch[i]->unref();
+    for (const TaskHandle& handle : handles) f(handle);
+  }
+}
+
+std::optional<TaskHandle> Core::find(std::string_view name) {
+  Task* found = nullptr;
+  {
+    const base::Lock lock(mutex_);
+    if (const auto it = names_.find(absl::string_view(name.data(), name.size())); it != names_.end()) {
+      found = it->second;
+    } else if (const auto hash = name.rfind('#'); hash != std::string_view::npos) {
+      TaskId id = 0;
+      const std::string_view digits = name.substr(hash + 1);
+      if (absl::SimpleAtoi(absl::string_view(digits.data(), digits.size()), &id)) {
+        if (const auto at = tasks_.find(id); at != tasks_.end() && at->second->name() == name) found = at->second;
+      }
+    }
+    if (found == nullptr) return std::nullopt;
+    found->ref();
+  }
+  TaskHandle handle(found);
+  found->unref();
+  return handle;
+}
+
+SupervisorSnapshot Core::snapshot() {
+  SupervisorSnapshot out;
+  out.name = options_.name;
+  out.taken = runtime_->now();
+  TaskId after = 0;
+  Task* batch[64];
+  while (const std::size_t n = next_tasks(after, false, batch, std::size(batch))) {
+    for (std::size_t i = 0; i < n; ++i) {
+      after = batch[i]->id();
+      out.tasks.push_back(batch[i]->describe());
+      batch[i]->unref();
+    }
+  }
+  for (const TaskSnapshot& task : out.tasks) {
+    out.total_started += task.started;
+    out.total_completed += task.completed;
+    out.total_failed += task.failed;
+    out.total_restarted += task.restarted;
+  }
+  const runtime::Stats stats = runtime_->stats();
+  out.runners = stats.runners;
+  out.max_runners = stats.max_runners;
+  out.captured = stats.captured;
+  out.ready = stats.ready;
+  out.undelivered_events = undelivered_.load();
+  if (stats.starving) name_the_starving(out);
+  const base::Lock lock(mutex_);
+  out.started = started_;
+  out.stopping = phase_.load() == Phase::Stopping;
+  out.ended = ended();
+  out.total_tasks = last_id_;
+  out.total_started += removed_started_;
+  out.total_completed += removed_completed_;
+  out.total_failed += removed_failed_;
+  out.total_restarted += removed_restarted_;
+  return out;
+}
+
+void Core::name_the_starving(SupervisorSnapshot& out) {
+  for (TaskSnapshot& task : out.tasks) {
+    if (task.state == TaskState::Queued) out.waiting.push_back(task.name);
+    if (task.state == TaskState::Running) out.holders.push_back(task.name);
+  }
+  std::string who;
+  for (std::size_t i = 0; i < out.holders.size() && i < 8; ++i) absl::StrAppend(&who, i > 0 ? ", " : "", out.holders[i]);
+  if (out.holders.size() > 8) absl::StrAppend(&who, " and ", out.holders.size() - 8, " more");
+  for (TaskSnapshot& task : out.tasks) {
+    if (task.state == TaskState::Queued) task.waits_for = who;
+  }
+}
+
+std::string Core::unfinished() {
+  std::string names;
+  TaskId after = 0;
+  Task* batch[64];
+  std::size_t listed = 0;
+  while (const std::size_t n = next_tasks(after, false, batch, std::size(batch))) {
+    for (std::size_t i = 0; i < n; ++i) {
+      after = batch[i]->id();
+      const TaskState state = batch[i]->state();
+      if (!is_ended(state) && state != TaskState::Registered && listed < 20) {
+        absl::StrAppend(&names, listed++ > 0 ? ", " : "", batch[i]->name());
+      }
+      batch[i]->unref();
+    }
+  }
+  return names;
+}
+
+bool Core::threads_are_up() const noexcept {
+  const base::Lock lock(mutex_);
+  return threads_up_;
+}
+
+void Core::post(CoreJob& job, runtime::Lane lane) noexcept {
+  ref();
+  runtime_->post(job, lane);
+}
+
+void Core::arm(CoreTimer& timer, TimePoint due) noexcept {
+  ref();
+  runtime_->arm(timer, due, 0);
+}
+
+void Core::cancel(CoreTimer& timer) noexcept {
+  if (runtime_->cancel(timer)) unref();
+}
+
+}  // namespace engin::detail

@@ -1,0 +1,80 @@
+// What a snapshot and a report show of a task.
+#include "supervisor/core.h"
+#include "supervisor/task.h"
+
+namespace engin::detail {
+
+Task::Counts Task::counts() noexcept {
+  const base::Lock lock(mutex);
+  return {attempt_, completed_, failed_};
+}
+
+TaskSnapshot Task::describe() {
+  TaskSnapshot out;
+  out.id = id_;
+  out.name = name();
+  out.taken = core_.runtime().now();
+  const base::Lock lock(mutex);
+  out.state = shown_state();
+  out.since = since_;
+  out.attempt = attempt_;
+  out.ready = ready_;
+  out.started = attempt_;
+  out.completed = completed_;
+  out.failed = failed_;
+  out.restarted = attempt_ > 0 ? attempt_ - 1 : 0;
+  if (!failures_.empty()) {
+    out.last_failure = failures_.latest();
+    out.first_failures = failures_.first();
+    out.last_failures = failures_.last();
+  }
+  if (due_ != TimePoint::max()) out.next_attempt = due_;
+  out.queued = state_ == TaskState::Queued ? out.taken - since_ : queued_for_;
+  if (stop_latency_ >= Duration::zero()) out.last_stop_latency = stop_latency_;
+  out.stop_reason = stop_reason_;
+  out.hook = hook_result_;
+  out.restarts_allowed = options_->restart_limit.max_restarts;
+  if (window_) out.restarts_used = window_->used(out.taken);
+  if (state_ == TaskState::Completed) out.outcome = Outcome::Completed;
+  if (state_ == TaskState::Failed || state_ == TaskState::GaveUp) out.outcome = Outcome::Failed;
+  if (state_ == TaskState::Stopped) out.outcome = Outcome::Stopped;
+  return out;
+}
+
+ShutdownTask Task::report(std::vector<Straggler>& stragglers) {
+  ShutdownTask out;
+  out.id = id_;
+  out.name = name();
+  const TimePoint now = core_.runtime().now();
+  const base::Lock lock(mutex);
+  out.state = state_;
+  if (state_ == TaskState::Completed) out.outcome = Outcome::Completed;
+  if (state_ == TaskState::Failed || state_ == TaskState::GaveUp) out.outcome = Outcome::Failed;
+  if (state_ == TaskState::Stopped) out.outcome = Outcome::Stopped;
+  out.hook = hook_result_;
+  if (hook_) {
+    out.hook_duration = hook_->executing ? now - hook_->started : hook_->duration;
+    out.hook_failure = hook_->failure;
+  }
+  if (stop_latency_ >= Duration::zero()) out.stop_latency = stop_latency_;
+  if (late_failures_ > 0 || state_ == TaskState::Failed || state_ == TaskState::GaveUp) {
+    if (!failures_.empty()) out.failure = failures_.latest();
+  } else if (attached_) {
+    out.failure = *attached_;
+  }
+  const std::size_t before = stragglers.size();
+  if (live_) stragglers.push_back({id_, out.name, "body", now - began_});
+  if (hook_ && hook_->executing) stragglers.push_back({id_, out.name, "hook", now - hook_->started});
+  if (in_stop_callbacks_) stragglers.push_back({id_, out.name, "stop callback", now - stop_asked_});
+  if (disposing_ && !disposed_) stragglers.push_back({id_, out.name, "destructor", now - since_});
+  out.clean = stragglers.size() == before && is_ended(state_) && late_failures_ == 0 &&
+              (out.hook == HookResult::None || out.hook == HookResult::Returned);
+  return out;
+}
+
+void Task::announce() noexcept {
+  Section section(*this);
+  note(section, EventKind::Registered, since_);
+}
+
+}  // namespace engin::detail

@@ -1,0 +1,77 @@
+// What a task remembers of its failures.
+#ifndef ENGIN_LIB_SUPERVISOR_FAILURE_MEMORY_H_
+#define ENGIN_LIB_SUPERVISOR_FAILURE_MEMORY_H_
+
+#include <array>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "engin/detail/callable.h"
+#include "engin/detail/time.h"
+#include "engin/failure.h"
+
+namespace engin::detail {
+
+/// A failure as text: fixed size, so that keeping one cannot fail.
+struct FailureText {
+  static constexpr std::size_t MaxText = 96;
+
+  const std::type_info* type = nullptr;
+  TimePoint time{};
+  Duration uptime{};
+  std::uint64_t attempt = 0;
+  std::uint8_t size = 0;
+  char text[MaxText] = {};
+
+  /// Calls what() of the user's exception: not under a lock.
+  static FailureText of(const RawEnd& end, TimePoint time, Duration uptime, std::uint64_t attempt) noexcept;
+  static FailureText unresponsive(TimePoint time, Duration uptime, std::uint64_t attempt) noexcept;
+  Failure with(std::exception_ptr exception, absl::Status status) const;
+};
+
+/// The latest failure with its exception; the first and the last sixteen as text, from the second failure on. Where
+/// memory for that cannot be had, the failure is counted all the same, and the history has a gap.
+class FailureMemory {
+ public:
+  /// Room for what the next failure needs. Allocates: not under a lock.
+  struct Room {
+    std::unique_ptr<FailureText> latest;
+    struct History;
+    std::unique_ptr<History> history;
+    Room() noexcept;
+    Room(Room&&) noexcept;
+    Room& operator=(Room&&) noexcept;
+    ~Room();
+  };
+  bool wants_room() const noexcept { return !latest_ || (!history_ && count_ > 0); }
+  static Room make_room(bool first) noexcept;
+
+  /// Keeps it. The exception that it takes the place of goes to `old`, to be destroyed outside the lock.
+  void add(const FailureText& text, RawEnd& end, Room& room, std::exception_ptr& old) noexcept;
+
+  bool empty() const noexcept { return count_ == 0; }
+  bool is_first() const noexcept { return count_ == 0; }
+  Failure latest() const;
+  std::vector<Failure> first() const;
+  std::vector<Failure> last() const;
+  /// Hands out the exception that is kept.
+  std::exception_ptr take_exception() noexcept { return std::exchange(exception_, nullptr); }
+  ~FailureMemory();
+  FailureMemory() noexcept;
+
+ private:
+  std::uint64_t count_ = 0;
+  std::unique_ptr<FailureText> latest_;
+  std::exception_ptr exception_;
+  absl::Status status_;
+  std::unique_ptr<Room::History> history_;
+};
+
+}  // namespace engin::detail
+
+#endif  // ENGIN_LIB_SUPERVISOR_FAILURE_MEMORY_H_

@@ -1,0 +1,128 @@
+// A periodic task: one attempt is the whole series of calls.
+#include <algorithm>
+
+#include "supervisor/core.h"
+#include "supervisor/task.h"
+
+namespace engin::detail {
+
+namespace {
+
+/// `base + n * period`, or the last moment there is.
+TimePoint due_time(TimePoint base, Duration period, std::uint64_t n) noexcept {
+  const auto room = static_cast<std::uint64_t>((TimePoint::max() - base) / period);
+  return n > room ? TimePoint::max() : base + period * static_cast<Duration::rep>(n);
+}
+
+}  // namespace
+
+void Task::begin_series(TimePoint now) noexcept {
+  series_->base = detail::saturating_add(now, series_->spec.options.first);
+  series_->index = 0;
+  series_->next = detail::saturating_add(series_->base, call_jitter());
+  series_->in_call = false;
+  series_->asked = false;
+}
+
+/// False: the strand has left this thread. True: the series is over, `end` says with what.
+bool Task::run_series(bool resumed, RawEnd& end) noexcept {
+  bool resume_call = resumed && series_->in_call;
+  for (;;) {
+    if (!resume_call) {
+      if (!await_call()) return false;
+      if (stop_reached(strand_)) return true;
+      const TimePoint now = core_.runtime().now();
+      turn_.began = now;
+      series_->in_call = true;
+      series_->asked = false;
+      const base::Lock lock(mutex);
+      series_->call_now = false;
+      due_ = TimePoint::max();
+    }
+    if (!call(resume_call, end)) return false;
+    resume_call = false;
+    series_->in_call = false;
+    if (!end_call(end)) return true;
+    end = RawEnd();
+    core_.runtime().next_job(*strand_.job.type);
+  }
+}
+
+/// True: the next call is due, or stop was requested. False: the strand has left this thread.
+bool Task::await_call() noexcept {
+  if (core_.runtime().now() < series_->next) return park(strand_, nullptr, series_->next);
+  if (series_->gave_way || !core_.runtime().others_ready()) {
+    series_->gave_way = false;
+    return true;
+  }
+  series_->gave_way = true;  // a series that is always late lets others go first
+  resume_later(strand_, runtime::Lane::Ready);
+  return false;
+}
+
+/// What follows a call; true if the series goes on. Where it does not, end_attempt() judges the call as it would judge
+/// any attempt.
+bool Task::end_call(RawEnd& end) noexcept {
+  const TimePoint now = core_.runtime().now();
+  const bool failed = end.kind != RawEnd::Kind::Returned;
+  FailureText text;
+  FailureMemory::Room room;
+  if (failed) {
+    if (options_->on_exception == OnException::Shutdown) return false;
+    text = FailureText::of(end, now, now - turn_.began, turn_.attempt);
+    room = failure_room();
+    series_->refused = !ask_retry_if(end, text);
+    series_->asked = true;
+    if (series_->refused) return false;
+  }
+  RawEnd garbage;
+  {
+    Section section(*this);
+    outcome_fixed_ = false;
+    if (stop_begun()) return false;
+    plan_next_call(now);
+    if (!failed) {
+      ++completed_;
+      streak_ = 0;
+    } else if (options_->on_exception == OnException::Ignore) {
+      count_failure(text, end, room, section);
+      note_end(section, AttemptEnd::Failed, now, Decision::Ignore);
+    } else {
+      const Duration delay = options_->backoff.delay(streak_ + 1, core_.random(id_, attempt_ + failed_));
+      const TimePoint next = std::min(series_->next, detail::saturating_add(now, delay));
+      if (!restart_allowed(next)) return false;
+      count_failure(text, end, room, section);
+      ++streak_;
+      series_->next = next;
+      note_end(section, AttemptEnd::Failed, now, Decision::Restart, series_->next - now);
+    }
+    section.deliver_here();
+    garbage = std::move(end);
+  }
+  deliver();
+  return true;
+}
+
+Duration Task::call_jitter() const noexcept {
+  const auto span = static_cast<std::uint64_t>(series_->spec.options.jitter.count());
+  if (span == 0) return Duration::zero();
+  return Duration(static_cast<Duration::rep>(core_.random(id_, turn_.attempt * 1'000'003 + series_->index) % (span + 1)));
+}
+
+/// The schedule has no drift: the n-th call is due at base + n * period, whenever the one before was made.
+void Task::plan_next_call(TimePoint now) noexcept {
+  Series& s = *series_;
+  const Duration period = s.spec.period;
+  std::uint64_t due_by_now = s.index;  // the latest call that fell due until now
+  if (now > s.base) due_by_now = std::max(due_by_now, static_cast<std::uint64_t>((now - s.base) / period));
+  const bool missed = due_by_now > s.index;
+  if (missed && s.spec.options.overlap == Overlap::RunOnce) {
+    s.index = due_by_now;
+    s.next = now;
+    return;
+  }
+  s.index = now < s.base ? 0 : due_by_now + 1;  // before the base only by restart()
+  s.next = detail::saturating_add(due_time(s.base, period, s.index), call_jitter());
+}
+
+}  // namespace engin::detail

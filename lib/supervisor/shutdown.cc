@@ -1,0 +1,333 @@
+// The stop protocol across tasks: once begun, every task is taken down and the report comes by one absolute deadline.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+
+#include "supervisor/core.h"
+#include "supervisor/core_jobs.h"
+#include "supervisor/failure_memory.h"
+#include "supervisor/task.h"
+
+namespace engin::detail {
+
+using runtime::Lane;
+
+namespace {
+
+constexpr Duration CallbackGrace = std::chrono::seconds(1);
+constexpr Duration NamingInterval = std::chrono::seconds(5);
+constexpr std::size_t MaxEntries = 1000;
+
+/// Calls `f` for every task, holding a reference and no lock.
+template <class F>
+void for_each(Core& core, F f) {
+  TaskId after = 0;
+  Task* batch[64];
+  while (const std::size_t n = core.next_tasks(after, false, batch, std::size(batch))) {
+    for (std::size_t i = 0; i < n; ++i) {
+      after = batch[i]->id();
+      f(*batch[i]);
+      batch[i]->unref();
+    }
+  }
+}
+
+}  // namespace
+
+void Core::begin_shutdown(ShutdownCause cause) noexcept {
+  bool up = false;
+  {
+    const base::Lock lock(mutex_);
+    if (phase_.load() != Phase::Open) return;
+    began_ = runtime_->now();
+    deadline_.store(detail::saturating_add(began_, options_.shutdown_timeout).time_since_epoch().count());
+    cause_ = std::move(cause);
+    phase_.store(Phase::Stopping);  // the one moment that decides the order of everything
+    up = threads_up_;
+  }
+  if (up) enter_on_threads();
+}
+
+void Core::enter_on_threads() noexcept {
+  if (entered_.exchange(true)) return;
+  arm(deadline_timer_, deadline());
+  const TimePoint now = runtime_->now();
+  arm(grace_timer_, now + std::min(CallbackGrace, std::max(Duration::zero(), (deadline() - now) / 4)));
+  post(enter_job_, Lane::Control);
+}
+
+/// A supervisor that was never started has no threads: this one does it all.
+void Core::run_inline() noexcept {
+  if (!entered_.exchange(true)) post(enter_job_, Lane::Control);
+  runtime_->run_inline();
+}
+
+void Core::enter_shutdown() noexcept {
+  runtime_->notify_waiters();
+  note(EventKind::ShutdownBegan, [&](Event& e) {
+    const base::Lock lock(mutex_);
+    e.detail = cause_.describe();
+    e.failure = cause_.failure;
+  });
+  deliver_own();
+  firing_token_.store(true);
+  stop_source_.request_stop();
+  firing_token_.store(false);
+  cancel(grace_timer_);
+  launch_stops();
+}
+
+void Core::grace_over() noexcept { post(launch_job_, Lane::Stop); }
+
+void Core::launch_stops() noexcept {
+  if (launched_.exchange(true)) return;
+  if (options_.stop_order == StopOrder::Reverse) {
+    {
+      const base::Lock lock(mutex_);
+      reverse_before_ = last_id_ + 1;
+    }
+    stop_next();
+    return;
+  }
+  for_each(*this, [&](Task& task) { task.shut_down(deadline()); });
+  {
+    const base::Lock lock(mutex_);
+    all_launched_ = true;
+  }
+  check_settled();
+}
+
+/// StopOrder::Reverse: takes down one task; when it has settled, the next.
+void Core::stop_next() noexcept {
+  for (;;) {
+    TaskId before = 0;
+    std::uint64_t remaining = 0;
+    {
+      const base::Lock lock(mutex_);
+      before = reverse_before_;
+      remaining = std::max<std::uint64_t>(1, active_ - straggling_);
+    }
+    Task* task = nullptr;
+    if (next_tasks(before, true, &task, 1) == 0) break;
+    {
+      const base::Lock lock(mutex_);
+      reverse_before_ = reverse_current_ = task->id();
+    }
+    // An equal share of what is left: time that one does not use passes on to those after it.
+    const TimePoint now = runtime_->now();
+    const Duration left = std::max(Duration::zero(), deadline() - now);
+    task->shut_down(now + left / static_cast<Duration::rep>(remaining));
+    const bool settled_already = task->ended_or_straggling();
+    task->unref();
+    const base::Lock lock(mutex_);
+    if (!settled_already || reverse_current_ == 0) return;  // task_settled() goes on
+    reverse_current_ = 0;
+  }
+  {
+    const base::Lock lock(mutex_);
+    all_launched_ = true;
+  }
+  check_settled();
+}
+
+void Core::task_settled(Task& task) noexcept {
+  bool next = false;
+  {
+    const base::Lock lock(mutex_);
+    if (reverse_current_ == task.id()) {
+      reverse_current_ = 0;
+      next = true;
+    }
+  }
+  if (next) post(next_job_, Lane::Stop);
+  check_settled();
+}
+
+void Core::check_settled() noexcept {
+  {
+    const base::Lock lock(mutex_);
+    if (phase_.load() != Phase::Stopping || !all_launched_ || active_ != straggling_ || disposing_ != 0 ||
+        pending_events_.load() != 0 || end_posted_) {
+      return;
+    }
+    end_posted_ = true;
+  }
+  post(end_job_, Lane::Control);
+}
+
+void Core::deadline_due() noexcept { post(force_job_, Lane::Stop); }
+
+void Core::end_shutdown() noexcept {
+  {
+    const base::Lock lock(mutex_);
+    if (report_stage_ != ReportStage::None) return;
+    report_stage_ = ReportStage::Building;
+  }
+  build_report();
+  note(EventKind::ShutdownEnded, [&](Event& e) { e.duration = report_.duration; });
+  {
+    const base::Lock lock(mutex_);
+    report_stage_ = ReportStage::Built;
+  }
+  deliver_own();
+  publish();
+}
+
+/// The deadline came. On a runner, or on a thread that waits: whatever hangs, the report is made.
+void Core::force_end() noexcept {
+  {
+    const base::Lock lock(mutex_);
+    if (report_stage_ == ReportStage::Built) {  // only an observer has not returned from the last event
+      add_observer_straggler();
+    } else if (report_stage_ != ReportStage::None) {
+      return;
+    } else {
+      report_stage_ = ReportStage::Building;
+    }
+  }
+  if (!launched_.exchange(true)) {
+    const base::Lock lock(mutex_);
+    all_launched_ = true;
+  }
+  bool build = false;
+  {
+    const base::Lock lock(mutex_);
+    build = report_stage_ == ReportStage::Building;
+  }
+  if (build) {
+    for_each(*this, [](Task& task) { task.give_up_at_deadline(); });
+    build_report();
+    note(EventKind::ShutdownEnded, [&](Event& e) { e.duration = report_.duration; });
+  }
+  publish();
+}
+
+void Core::publish() noexcept {
+  {
+    const base::Lock lock(mutex_);
+    if (report_stage_ == ReportStage::Published) return;
+    report_stage_ = ReportStage::Published;
+    phase_.store(Phase::Ended);
+  }
+  cancel(grace_timer_);
+  cancel(deadline_timer_);
+  runtime_->notify_waiters();
+}
+
+void Core::add_observer_straggler() {
+  if (observers_running_.load() == 0) return;
+  try {
+    report_.stragglers.push_back({0, "observer", "observer", runtime_->now() - began_});
+  } catch (...) {  // no memory
+  }
+}
+
+void Core::add_late_failure(const FailureMemory& failures) noexcept {
+  const base::Lock lock(mutex_);
+  ++late_count_;
+  if (late_.size() >= MaxEntries) return;
+  try {
+    late_.push_back(failures.latest());
+  } catch (...) {  // no memory: it is counted
+  }
+}
+
+void Core::build_report() noexcept {
+  ShutdownReport report;
+  std::vector<ShutdownTask> clean;
+  std::uint64_t started = 0, completed = 0, failed = 0, restarted = 0;
+  for_each(*this, [&](Task& task) {
+    const Task::Counts counts = task.counts();
+    started += counts.started;
+    completed += counts.completed;
+    failed += counts.failed;
+    restarted += counts.started > 0 ? counts.started - 1 : 0;
+    ++report.tasks_total;
+    try {
+      ShutdownTask entry = task.report(report.stragglers);
+      if (entry.outcome == Outcome::Completed) ++report.tasks_completed;
+      if (entry.outcome == Outcome::Failed) ++report.tasks_failed;
+      if (entry.outcome == Outcome::Stopped) ++report.tasks_stopped;
+      if (entry.hook != HookResult::None && entry.hook != HookResult::Returned) ++report.bad_hooks;
+      auto& list = entry.clean ? clean : report.tasks;
+      if (list.size() < MaxEntries) list.push_back(std::move(entry));
+    } catch (...) {  // no memory: it is counted, and has no entry
+    }
+  });
+  try {
+    for (ShutdownTask& entry : clean) {
+      if (report.tasks.size() >= MaxEntries) break;
+      report.tasks.push_back(std::move(entry));
+    }
+    if (firing_token_.load()) report.stragglers.push_back({0, "stop callback", "stop callback", {}});
+  } catch (...) {
+  }
+  const base::Lock lock(mutex_);
+  report.total_started = started + removed_started_;
+  report.total_completed = completed + removed_completed_;
+  report.total_failed = failed + removed_failed_;
+  report.total_restarted = restarted + removed_restarted_;
+  report.late_failures = late_count_;
+  report.undelivered_events = undelivered_.load() + pending_events_.load();
+  report.duration = runtime_->now() - began_;
+  try {
+    report.cause = cause_;
+    report.secondary = late_;
+  } catch (...) {
+  }
+  report_ = std::move(report);
+  if (pending_events_.load() != 0) add_observer_straggler();
+}
+
+bool Core::user_code_runs() noexcept {
+  if (observers_running_.load() != 0 || firing_token_.load()) return true;
+  bool runs = false;
+  for_each(*this, [&](Task& task) { runs = runs || task.runs_user_code(); });
+  return runs;
+}
+
+void Core::wait_for_stragglers() {
+  while (user_code_runs()) {
+    if (runtime_->wait([this] { return !user_code_runs(); }, runtime_->now() + NamingInterval)) return;
+    const std::string names = unfinished();
+    std::fprintf(stderr, "engin: the supervisor's destructor waits for user code that did not end: %s\n",
+                 names.empty() ? "a hook, an observer or a destructor" : names.c_str());
+  }
+}
+
+void Core::close() {
+  if (process_is_forked()) return;  // the threads are in the parent; what they hold stays as it is
+  begin_shutdown({});
+  runtime_->notify_waiters();
+  check_may_wait("~Supervisor()");
+  wait(Duration::max());
+  if (user_code_runs()) {
+    switch (options_.on_straggler) {
+      case OnStraggler::Wait:
+        wait_for_stragglers();
+        break;
+      case OnStraggler::Exit: {
+        std::ostringstream text;
+        text << report_;
+        std::fprintf(stderr, "%s\n", text.str().c_str());
+        std::_Exit(report_.exit_code());
+      }
+      case OnStraggler::Abandon:
+        break;
+    }
+  }
+  muted_.store(true);
+  runtime_->stop();
+  // What is left of a straggler stays alive by its own references.
+  TaskId after = 0;
+  Task* task = nullptr;
+  while (next_tasks(after, false, &task, 1) != 0) {
+    after = task->id();
+    forget(*task);
+    task->unref();
+  }
+}
+
+}  // namespace engin::detail

@@ -1,0 +1,331 @@
+// How one task is taken down: hook, request of stop, await. design: the hook belongs to the last stop; a stop before a
+// restart, and that of an unresponsive attempt, begin with the request.
+#include <algorithm>
+#include <utility>
+
+#include "supervisor/context.h"
+#include "supervisor/core.h"
+#include "supervisor/task.h"
+
+namespace engin::detail {
+
+using runtime::Lane;
+
+/// The last stop begins. Its hook becomes due; without one it goes on at once.
+void Task::begin_stop(StopReason reason, TimePoint now, Section& section) {
+  ending_ = true;
+  restart_wanted_ = false;
+  if (!stop_requested_.load(std::memory_order_relaxed)) stop_reason_ = reason;
+  if (!live_) {
+    // A pending restart is cancelled here; a timer that is about to fire finds another epoch.
+    drop_timer(strand_);
+    ++strand_.epoch;
+    due_ = TimePoint::max();
+    tell_stopped_ = end_event_ == TaskEvent::EndStopped;
+  }
+  move_to(TaskEvent::BeginStop, now, section);
+  if (hook_) {
+    hook_stage_ = HookStage::Due;
+    hook_result_ = HookResult::None;
+  } else {
+    go_on_stopping(now, section);
+  }
+}
+
+void Task::launch_hook(TimePoint now, Section& section) {
+  if (hook_->executing) {  // still the one of an earlier stop: it had its time
+    hook_stage_ = HookStage::Over;
+    hook_result_ = HookResult::TimedOut;
+    go_on_stopping(now, section);
+    return;
+  }
+  hook_stage_ = HookStage::Queued;
+  hook_->strand.purpose = Strand::Purpose::Begin;
+  ref();
+  section.post(hook_->strand.job, Lane::Stop);
+}
+
+/// Where this stop has to end: with its slice of the shutdown, if it is one.
+TimePoint Task::stop_limit() const {
+  return core_.shutting_down() ? std::min(limit_, core_.deadline()) : TimePoint::max();
+}
+
+void Task::run_hook(runtime::Job& job) noexcept {
+  Strand& strand = Strand::of(job);
+  Task& task = strand.task();
+  HookRun& hook = *task.hook_;
+  JobContext context{JobContext::Kind::Hook, &task.core_, &task, &strand, &hook.token};
+  const ContextScope scope(context);
+  RawEnd end;
+  if (strand.purpose == Strand::Purpose::Begin) {
+    std::shared_ptr<Body> body;
+    {
+      Section section(task);
+      if (task.hook_stage_ != HookStage::Queued) {  // the shutdown's deadline came first
+        task.unref_later(section);
+        return;
+      }
+      const TimePoint now = task.core_.runtime().now();
+      task.hook_stage_ = HookStage::Running;
+      hook.executing = true;
+      hook.started = now;
+      ++hook.turn;
+      // Half of what is left, so that the body has the other half.
+      Duration time = task.options_->hook_timeout;
+      const TimePoint limit = task.stop_limit();
+      if (limit != TimePoint::max()) time = std::min(time, std::max(Duration::zero(), (limit - now) / 2));
+      hook.deadline = detail::saturating_add(now, time);
+      task.ref();
+      task.core_.runtime().arm(hook.limit, hook.deadline, hook.turn);
+      task.note(section, EventKind::HookStarted, now);
+      body = hook.hook.body();
+    }
+    PromiseBase* frame = nullptr;
+    body->ops->run(*body, hook.token, end, frame);
+    if (frame != nullptr) {
+      strand.begin(*frame);
+      if (!strand.run_frames()) return;
+      strand.take_end(end);
+    }
+  } else {
+    if (!strand.run_frames()) return;
+    strand.take_end(end);
+  }
+  task.hook_over(end);
+  task.unref();
+}
+
+void Task::hook_over(RawEnd& end) noexcept {
+  const TimePoint now = core_.runtime().now();
+  std::string failure;
+  if (end.kind != RawEnd::Kind::Returned) {
+    try {
+      failure = FailureText::of(end, now, Duration::zero(), 0).with(nullptr, end.status).describe();
+    } catch (...) {  // no memory for the text; the result says that it failed
+    }
+  }
+  Section section(*this);
+  hook_->executing = false;
+  hook_->duration = now - hook_->started;
+  section.wake_waiters();
+  if (hook_stage_ != HookStage::Running) {  // it had timed out, and the stop went on without it
+    note(section, EventKind::StragglerEnded, now, [&](Event& e) {
+      e.duration = hook_->duration;
+      e.detail = "hook";
+    });
+    return;
+  }
+  hook_stage_ = HookStage::Over;
+  hook_result_ = end.kind == RawEnd::Kind::Returned ? HookResult::Returned : HookResult::Failed;
+  hook_->failure = std::move(failure);
+  if (core_.runtime().cancel(hook_->limit)) unref_later(section);
+  note(section, EventKind::HookEnded, now, [&](Event& e) {
+    e.hook = hook_result_;
+    e.duration = hook_->duration;
+    e.detail = hook_->failure;
+  });
+  go_on_stopping(now, section);
+}
+
+void Task::hook_due(runtime::Timer& timer, std::uint32_t turn) noexcept {
+  HookRun& hook = HookRun::of(timer);
+  Task& task = hook.strand.task();
+  Section section(task);
+  if (hook.turn == turn && task.hook_stage_ == HookStage::Running) {
+    task.hook_timed_out(task.core_.runtime().now(), section);
+  }
+  task.unref_later(section);
+}
+
+void Task::hook_timed_out(TimePoint now, Section& section) {
+  hook_stage_ = HookStage::Over;
+  hook_result_ = HookResult::TimedOut;
+  hook_->expired = true;
+  note(section, EventKind::HookTimedOut, now, [&](Event& e) {
+    e.hook = HookResult::TimedOut;
+    e.duration = now - hook_->started;
+  });
+  ref();
+  section.post(hook_->expire_job, Lane::Stop);
+  go_on_stopping(now, section);
+}
+
+void Task::expire_hook(runtime::Job& job) noexcept {
+  HookRun& hook = HookRun::of(job);
+  Task& task = hook.strand.task();
+  JobContext context{JobContext::Kind::StopCallback, &task.core_, &task, nullptr, &hook.token};
+  const ContextScope scope(context);
+  hook.source.request_stop();
+  task.cut_short(hook.strand);
+  task.unref();
+}
+
+/// The hook is over, or there is none: now stop is requested, or, if no attempt is live, this is the end.
+void Task::go_on_stopping(TimePoint now, Section& section) {
+  if (!live_) {
+    finish_stop(now, section);
+  } else if (!stop_requested_.load(std::memory_order_relaxed)) {
+    post_stop_job(section);
+  }
+}
+
+void Task::post_stop_job(Section& section) {
+  if (stop_job_posted_) return;
+  stop_job_posted_ = true;
+  ref();
+  section.post(stop_job_, Lane::Stop);
+}
+
+bool Task::stop_request_due() const {
+  if (!live_ || stop_requested_.load(std::memory_order_relaxed) || stop_reason_ == StopReason::None) return false;
+  return !ending_ || hook_stage_ == HookStage::None || hook_stage_ == HookStage::Over;
+}
+
+void Task::run_stop_job(runtime::Job& job) noexcept {
+  Task& task = of_stop_job(job);
+  JobContext context{JobContext::Kind::StopCallback, &task.core_, &task, nullptr, &task.token_};
+  const ContextScope scope(context);
+  std::stop_source source(std::nostopstate);
+  bool dispose = false;
+  {
+    Section section(task);
+    task.stop_job_posted_ = false;
+    dispose = task.disposing_ && !task.disposed_;
+    if (!dispose && task.stop_request_due()) {
+      const TimePoint now = task.core_.runtime().now();
+      task.stop_requested_.store(true, std::memory_order_release);
+      task.stop_asked_ = now;
+      task.stop_deadline_ =
+          std::min(detail::saturating_add(now, task.options_->stop_timeout), std::max(now, task.stop_limit()));
+      task.arm_watch(task.stop_deadline_);
+      task.in_stop_callbacks_ = true;
+      source = task.stop_source_;
+      task.note(section, EventKind::StopRequested, now, [&](Event& e) { e.reason = task.stop_reason_; });
+    }
+  }
+  if (dispose) task.dispose();
+  if (source.stop_possible()) {
+    source.request_stop();  // runs the user's stop callbacks
+    task.cut_short(task.strand_);
+    Section section(task);
+    task.in_stop_callbacks_ = false;
+    section.wake_waiters();
+    if (task.ending_ && !task.live_ &&
+        (task.hook_stage_ == HookStage::None || task.hook_stage_ == HookStage::Over)) {
+      task.finish_stop(task.core_.runtime().now(), section);
+    }
+  }
+  task.unref();
+}
+
+/// No attempt is live and the hook is over: the stop has reached its end.
+void Task::finish_stop(TimePoint now, Section& section) {
+  if (in_stop_callbacks_) return;  // run_stop_job() comes back here
+  end_straggling(now, section);
+  drop_watch();
+  ending_ = false;
+  if (tell_stopped_) {
+    tell_stopped_ = false;
+    note(section, EventKind::Stopped, now);
+  }
+  if (restart_wanted_ && !core_.shutting_down()) {
+    restart_wanted_ = false;
+    hook_stage_ = HookStage::None;
+    reset_delays();
+    schedule(now, section);
+    return;
+  }
+  move_to(end_event_, now, section);
+}
+
+void Task::arm_watch(TimePoint due) {
+  drop_watch();
+  ref();
+  core_.runtime().arm(watch_, due, watch_tag_);
+}
+
+void Task::drop_watch() {
+  ++watch_tag_;
+  if (core_.runtime().cancel(watch_)) unref();  // never the last: the caller holds one
+}
+
+void Task::watch_due(runtime::Timer& timer, std::uint32_t tag) noexcept {
+  Task& task = of_watch(timer);
+  Section section(task);
+  if (task.watch_tag_ == tag) {
+    const TimePoint now = task.core_.runtime().now();
+    if (task.stop_requested_.load(std::memory_order_relaxed)) {
+      if (task.live_ || task.in_stop_callbacks_) task.become_straggler(now, section);
+    } else if (task.live_) {
+      task.check_heartbeat(now, section);
+    }
+  }
+  task.unref_later(section);
+}
+
+void Task::become_straggler(TimePoint now, Section& section) {
+  if (straggling_) return;
+  straggling_ = true;
+  move_to(TaskEvent::Overdue, now, section);
+  note(section, EventKind::Straggler, now, [&](Event& e) {
+    e.duration = now - stop_asked_;
+    e.reason = stop_reason_;
+  });
+  section.straggles(+1);
+  section.wake_waiters();
+}
+
+void Task::end_straggling(TimePoint now, Section& section) {
+  if (!straggling_) return;
+  straggling_ = false;
+  note(section, EventKind::StragglerEnded, now, [&](Event& e) { e.duration = now - stop_asked_; });
+  section.straggles(-1);
+}
+
+void Task::check_heartbeat(TimePoint now, Section& section) {
+  const TimePoint last{Duration(last_beat_.load(std::memory_order_relaxed))};
+  const TimePoint due = detail::saturating_add(last, options_->heartbeat_timeout);
+  if (now < due) {
+    unresponsive_ = false;
+    arm_watch(due);
+    return;
+  }
+  if (!unresponsive_) {
+    unresponsive_ = true;  // one report per stall
+    note(section, EventKind::Unresponsive, now, [&](Event& e) { e.duration = now - last; });
+    if (options_->on_unresponsive == OnUnresponsive::Fail && !ending_ && stop_reason_ == StopReason::None) {
+      stop_reason_ = StopReason::Unresponsive;
+      move_to(TaskEvent::BeginStop, now, section);
+      post_stop_job(section);
+      return;
+    }
+  }
+  arm_watch(detail::saturating_add(now, options_->heartbeat_timeout));
+}
+
+void Task::give_up_at_deadline() noexcept {
+  Section section(*this);
+  const TimePoint now = core_.runtime().now();
+  if (is_ended(state_)) return;
+  if (state_ == TaskState::Registered) {
+    move_to(TaskEvent::EndStopped, now, section);
+    return;
+  }
+  if (!ending_) {
+    end_event_ = TaskEvent::EndStopped;
+    begin_stop(StopReason::Shutdown, now, section);
+  }
+  if (hook_stage_ == HookStage::Due || hook_stage_ == HookStage::Queued) {
+    hook_stage_ = HookStage::Over;
+    hook_result_ = HookResult::NotStarted;
+    go_on_stopping(now, section);
+  } else if (hook_stage_ == HookStage::Running) {
+    hook_timed_out(now, section);
+  }
+  if (!is_ended(state_)) {
+    if (!stop_requested_.load(std::memory_order_relaxed)) stop_asked_ = now;
+    become_straggler(now, section);
+  }
+}
+
+}  // namespace engin::detail

@@ -1,0 +1,219 @@
+#include "supervisor/task.h"
+
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "supervisor/context.h"
+#include "supervisor/core.h"
+
+namespace engin::detail {
+
+using runtime::Job;
+using runtime::JobType;
+using runtime::Timer;
+
+// How long each kind of job may run before its runner counts as held.
+constexpr Duration PlainTime = std::chrono::microseconds(200);
+constexpr Duration StepTime = std::chrono::milliseconds(1);
+
+const JobType Task::plain_job{&Task::run_body, PlainTime};
+const JobType Task::blocking_job{&Task::run_body, Duration::zero()};
+const JobType Task::step_job{&Task::run_body, StepTime};
+const JobType Task::hook_job{&Task::run_hook, PlainTime};
+const JobType Task::expire_job{&Task::expire_hook, PlainTime};
+const JobType Task::stop_job{&Task::run_stop_job, PlainTime};
+const JobType Task::outbox_job{&Task::run_outbox, PlainTime};
+
+// Jobs and timers are members of what they belong to, and say nothing else about it.
+#define ENGIN_OWNER(type, member, part) \
+  (*reinterpret_cast<type*>(reinterpret_cast<char*>(&(part)) - offsetof(type, member)))
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+
+Strand& Strand::of(Job& part) noexcept { return ENGIN_OWNER(Strand, job, part); }
+Strand& Strand::of(Timer& part) noexcept { return ENGIN_OWNER(Strand, timer, part); }
+HookRun& HookRun::of(Timer& part) noexcept { return ENGIN_OWNER(HookRun, limit, part); }
+HookRun& HookRun::of(Job& part) noexcept { return ENGIN_OWNER(HookRun, expire_job, part); }
+Task& Task::of_stop_job(Job& part) noexcept { return ENGIN_OWNER(Task, stop_job_, part); }
+Task& Task::of_watch(Timer& part) noexcept { return ENGIN_OWNER(Task, watch_, part); }
+
+#pragma GCC diagnostic pop
+#undef ENGIN_OWNER
+
+namespace {
+
+const JobType& body_job(const Body& body, const TaskOptions& options, bool periodic) noexcept {
+  if (options.blocking) return Task::blocking_job;
+  return body.ops->coroutine || periodic ? Task::step_job : Task::plain_job;
+}
+
+std::string_view base_name(std::string_view path) noexcept {
+  const auto slash = path.find_last_of('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+/// An outbox's job knows its task by standing beside it.
+struct TaskOutbox : Outbox {
+  TaskOutbox(Task& t, const JobType& type) : Outbox(type), task(t) {}
+  Task& task;
+};
+
+}  // namespace
+
+HookRun::HookRun(Task& task, Hook h)
+    : hook(std::move(h)),
+      strand(task, Task::hook_job, &Task::strand_due),
+      limit(&Task::hook_due),
+      expire_job(Task::expire_job),
+      token(source.get_token()) {}
+
+Task::Task(Core& core, TaskId id, BodyPtr body, std::unique_ptr<TaskOptions> options, const PeriodicSpec* periodic,
+           std::source_location where)
+    : core_(core),
+      id_(id),
+      body_(std::move(body)),
+      owned_options_(std::move(options)),
+      options_(owned_options_ ? owned_options_.get() : &core.options().defaults),
+      where_(where),
+      strand_(*this, body_job(*body_, *options_, periodic != nullptr), &strand_due),
+      stop_job_(stop_job),
+      watch_(&watch_due),
+      since_(core.runtime().now()) {
+  if (periodic != nullptr) {
+    series_ = std::make_unique<Series>();
+    series_->spec = *periodic;
+  }
+  if (options_->shutdown_hook) hook_ = std::make_unique<HookRun>(*this, options_->shutdown_hook);
+  if (options_->restart_limit.max_restarts) window_ = std::make_unique<policy::RestartWindow>();
+  if (core.observed()) outbox_ = std::make_unique<TaskOutbox>(*this, outbox_job);
+  core_.ref();
+}
+
+Task::~Task() = default;
+
+void Task::unref() noexcept {
+  if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  Core& core = core_;
+  delete this;
+  core.unref();
+}
+
+void Task::unref_later(Section& section) noexcept { section.unref(); }
+
+void Task::add_handle() noexcept {
+  if (handles_.fetch_add(1) == 0) ref();  // one for all handles together
+}
+
+void Task::drop_handle() noexcept {
+  if (handles_.fetch_sub(1) != 1) return;
+  settle_end();
+  unref();
+}
+
+std::string Task::name() const {
+  if (has_given_name()) return owned_options_->name;
+  std::string text(base_name(where_.file_name()));
+  absl::StrAppend(&text, ":", where_.line(), "#", id_);
+  return text;
+}
+
+void Task::move_to(TaskEvent event, TimePoint now, Section& section) {
+  const std::optional<TaskState> next = next_state(state_, event);
+  if (!next) {
+    const std::string_view state = to_string(state_), what = to_string(event);
+    std::fprintf(stderr, "engin: internal error: task %llu: %.*s while %.*s\n", static_cast<unsigned long long>(id_),
+                 static_cast<int>(what.size()), what.data(), static_cast<int>(state.size()), state.data());
+    std::abort();
+  }
+  state_ = *next;
+  since_ = now;
+  if (is_ended(state_)) {
+    section.ended();
+    section.wake_waiters();
+  }
+}
+
+void Task::note(Section& section, EventKind kind, TimePoint now, Fill fill) {
+  if (!outbox_) return;
+  (void)section;
+  try {
+    Event event;
+    event.kind = kind;
+    event.time = now;
+    event.task = id_;
+    event.task_name = name();
+    event.attempt = attempt_;
+    event.supervisor = core_.options().name;
+    fill(event);
+    outbox_->events.push_back(std::move(event));
+    core_.event_queued();
+  } catch (...) {
+    core_.count_undelivered(1);  // no memory for it
+  }
+}
+
+void Task::deliver() noexcept {
+  if (!outbox_) return;
+  mutex.lock();
+  if (outbox_->delivering) {  // whoever does takes these along
+    mutex.unlock();
+    return;
+  }
+  outbox_->delivering = true;
+  std::uint64_t delivered = 0;
+  while (!outbox_->events.empty()) {
+    const Event event = std::move(outbox_->events.front());
+    outbox_->events.pop_front();
+    mutex.unlock();
+    core_.deliver(event);
+    ++delivered;
+    mutex.lock();
+  }
+  outbox_->delivering = false;
+  const bool held_back = std::exchange(held_back_, false);
+  mutex.unlock();
+  if (held_back) core_.runtime().post(strand_.job, runtime::Lane::Ready);
+  core_.events_delivered(delivered);
+}
+
+void Task::run_outbox(Job& job) noexcept {
+  Task& task = static_cast<TaskOutbox&>(*reinterpret_cast<Outbox*>(reinterpret_cast<char*>(&job) -
+                                                                    offsetof(Outbox, job))).task;
+  {
+    const base::Lock lock(task.mutex);
+    task.outbox_->posted = false;
+  }
+  task.deliver();
+  task.unref();
+}
+
+Section::~Section() {
+  Task& task = task_;
+  Core& core = task.core_;
+  bool post_outbox = false;
+  if (task.outbox_ && !deliver_here_ && !task.outbox_->events.empty() && !task.outbox_->delivering &&
+      !task.outbox_->posted) {
+    task.outbox_->posted = post_outbox = true;
+    task.ref();
+  }
+  // Kept alive across the rest, whatever the posted jobs do meanwhile.
+  const bool more = ended_ || forget_ || straggles_ != 0 || unrefs_ != 0 || wake_ || post_outbox || count_ != 0;
+  if (more) task.ref();
+  task.mutex.unlock();
+  for (int i = 0; i < count_; ++i) core.runtime().post(*posts_[i].job, posts_[i].lane);
+  if (post_outbox) core.runtime().post(task.outbox_->job, runtime::Lane::Control);
+  if (straggles_ != 0) core.task_straggles(task, straggles_);
+  if (forget_) core.forget(task);
+  if (ended_) {
+    task.settle_end();
+    core.task_ended(task);
+  }
+  if (wake_) core.runtime().notify_waiters();
+  for (int i = 0; i < unrefs_; ++i) task.unref();
+  if (more) task.unref();
+}
+
+}  // namespace engin::detail

@@ -1,0 +1,358 @@
+// The record of one task: its callable, its state, its attempt, its stop.
+//
+// The way of a task through the files: core.cc takes it in, attempt.cc runs it (periodic.cc: call by call), stop.cc takes
+// it down, commands.cc is what a handle asks, describe.cc what a snapshot shows.
+#ifndef ENGIN_LIB_SUPERVISOR_TASK_H_
+#define ENGIN_LIB_SUPERVISOR_TASK_H_
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <stop_token>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "base/mutex.h"
+#include "engin/detail/callable.h"
+#include "engin/event.h"
+#include "engin/every.h"
+#include "engin/outcome.h"
+#include "engin/shutdown_report.h"
+#include "engin/snapshot.h"
+#include "engin/task_options.h"
+#include "engin/task_state.h"
+#include "policy/restart_window.h"
+#include "runtime/runtime.h"
+#include "supervisor/failure_memory.h"
+#include "supervisor/outbox.h"
+#include "supervisor/state_machine.h"
+#include "supervisor/strand.h"
+
+namespace engin::detail {
+
+class Core;
+class Section;
+
+/// How far a task's shutdown hook is.
+enum class HookStage : std::uint8_t {
+  None,     ///< no stop has begun, or there is no hook
+  Due,      ///< its stop has begun; its turn has not come (StopOrder::Reverse)
+  Queued,   ///< waits for a runner
+  Running,  ///< from its first instruction
+  Over,     ///< returned, threw, timed out, or was never started: stop may be requested
+};
+
+/// A task's hook and all that it takes to run it; made when the task is supervised, if it has one.
+struct HookRun {
+  HookRun(Task& task, Hook h);
+  static HookRun& of(runtime::Timer& limit) noexcept;
+  static HookRun& of(runtime::Job& expire_job) noexcept;
+
+  Hook hook;
+  Strand strand;
+  runtime::Timer limit;
+  runtime::Job expire_job;  // fires the hook's token
+  // Guarded by the task's lock.
+  std::stop_source source;
+  std::stop_token token;
+  std::uint32_t turn = 0;   // counts runs; a late timer carries an older one
+  bool executing = false;   // from the first instruction to the last, past a timeout too
+  bool expired = false;     // its token fires or has fired
+  TimePoint started{};
+  TimePoint deadline = TimePoint::max();
+  Duration duration{};
+  std::string failure;      // what it threw or returned
+};
+
+/// A periodic task's schedule.
+struct Series {
+  PeriodicSpec spec;
+  // Owned by whoever owns the strand.
+  TimePoint base{};          // the phase: first due time of this attempt
+  std::uint64_t index = 0;   // of the next due call
+  TimePoint next{};          // when that call is to be made
+  bool in_call = false;
+  bool gave_way = false;
+  bool asked = false;        // retry_if, about this call's failure
+  bool refused = false;      // its answer
+  // Guarded by the task's lock.
+  bool call_now = false;     // restart(): whatever the schedule says
+};
+
+/// Reference counted; the registry, each handle's group, each queued job, live attempt and armed timer hold one. What
+/// belongs to the user (callable, hook, predicate, exceptions) is destroyed before the last of them goes, on a runner.
+class Task {
+ public:
+  Task(Core& core, TaskId id, BodyPtr body, std::unique_ptr<TaskOptions> options, const PeriodicSpec* periodic,
+       std::source_location where);
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+  ~Task();
+
+  void ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void unref() noexcept;
+  void add_handle() noexcept;
+  void drop_handle() noexcept;
+  bool has_handles() const noexcept { return handles_.load() != 0; }
+
+  Core& core() const noexcept { return core_; }
+  TaskId id() const noexcept { return id_; }
+  std::string name() const;
+  const TaskOptions& options() const noexcept { return *options_; }
+  bool has_given_name() const noexcept { return owned_options_ && !owned_options_->name.empty(); }
+
+  // --- commands.cc: what handles ask. Any thread.
+  void settle_end() noexcept;
+  void request_stop() noexcept;
+  /// The supervisor's own: at shutdown, when this task's turn has come. `limit`: this task's slice ends then.
+  void shut_down(TimePoint limit) noexcept;
+  RestartResult restart();
+  bool remove();
+  TaskState state() noexcept;
+  /// Nothing while it has not ended.
+  std::optional<Outcome> outcome();
+  bool is_ready() noexcept;
+  bool ended_or_straggling() noexcept;
+  TaskSnapshot describe();
+  struct Counts {
+    std::uint64_t started, completed, failed;
+  };
+  Counts counts() noexcept;
+  void announce() noexcept;
+  ShutdownTask report(std::vector<Straggler>& stragglers);
+  bool runs_user_code() noexcept;
+
+  // --- attempt.cc
+  /// Hands the first attempt to the ready queue.
+  void start() noexcept;
+  static void run_body(runtime::Job& job) noexcept;
+  static void strand_due(runtime::Timer& timer, std::uint32_t epoch) noexcept;
+  /// this_task::ready() and beat() of the current attempt.
+  void mark_ready();
+  void beat() noexcept { last_beat_.store(now_count(), std::memory_order_relaxed); }
+
+  // --- strand.cc: parking of this task's strands.
+  /// Parks `strand` on `wait` (null: between the calls of a series) until `due` or until it is taken off; from then on it
+  /// may run elsewhere. True: not parked, since stop was requested already, or the next call is wanted now.
+  bool park(Strand& strand, Wait* wait, TimePoint due, std::uint32_t* epoch = nullptr) noexcept;
+  /// Claims the strand if it is still parked by that parking; the caller then owns it, and resumes it.
+  bool take_off(Strand& strand, std::uint32_t epoch, Wait::Result result) noexcept;
+  /// Stop was requested: ends the wait that it ends.
+  void cut_short(Strand& strand) noexcept;
+  void count_cut_short(Strand& strand) noexcept;
+  void resume_later(Strand& strand, runtime::Lane lane) noexcept;
+  bool stop_reached(const Strand& strand) const noexcept;
+  bool is_body(const Strand& strand) const noexcept { return &strand == &strand_; }
+  std::stop_token token_of(const Strand& strand) const noexcept;
+
+  // --- stop.cc
+  static void run_hook(runtime::Job& job) noexcept;
+  static const runtime::JobType plain_job, blocking_job, step_job, hook_job, expire_job, stop_job, outbox_job;
+  static void hook_due(runtime::Timer& timer, std::uint32_t turn) noexcept;
+  static void expire_hook(runtime::Job& job) noexcept;
+  static void run_stop_job(runtime::Job& job) noexcept;
+  static void watch_due(runtime::Timer& timer, std::uint32_t tag) noexcept;
+  /// The deadline of everything came: what has not started is NotStarted, what has not ended is a straggler.
+  void give_up_at_deadline() noexcept;
+
+  StopReason current_stop_reason() noexcept;
+  TimePoint current_stop_deadline(const Strand* strand) noexcept;
+  std::uint64_t attempt() noexcept;
+  /// Delivers what the outbox holds, on the calling thread; see outbox.h.
+  void deliver() noexcept;
+  static void run_outbox(runtime::Job& job) noexcept;
+
+  base::Mutex mutex;
+
+ private:
+  friend class Core;
+  friend class Section;
+  friend struct HookRun;
+
+  std::int64_t now_count() const noexcept;
+  void move_to(TaskEvent event, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  using Fill = absl::FunctionRef<void(Event&)>;
+  /// Puts an event into the outbox, if anybody observes.
+  void note(Section& section, EventKind kind, TimePoint now, Fill fill) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void note(Section& section, EventKind kind, TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    note(section, kind, now, [](Event&) {});
+  }
+
+  // attempt.cc
+  void run(bool resumed) noexcept;
+  bool call(bool resumed, RawEnd& end) noexcept;
+  bool begin_attempt(TimePoint now) noexcept;
+  bool end_attempt(RawEnd& end, TimePoint& now) noexcept;
+  bool ask_retry_if(const RawEnd& end, const FailureText& text) noexcept;
+  FailureMemory::Room failure_room() noexcept;
+  bool stopped_as_unresponsive() noexcept;
+  AttemptEnd classify_end(bool failed) const noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void count_failure(const FailureText& text, RawEnd& end, FailureMemory::Room& room, Section& section)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void attach(const FailureText& text, RawEnd& end) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool at_limit(AttemptEnd what, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool go_on_after(TaskEvent event, Duration delay, TimePoint now, Section& section)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void end_with(TaskEvent how, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void note_end(Section& section, AttemptEnd what, TimePoint now, Decision decision, Duration delay = {})
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  ShutdownCause make_cause(ShutdownCause::Kind kind) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void schedule(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void drop_timer(Strand& strand) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  Duration next_delay(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  Standing standing() const noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool stop_begun() const noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+
+  // periodic.cc
+  void begin_series(TimePoint now) noexcept;
+  bool run_series(bool resumed, RawEnd& end) noexcept;
+  bool await_call() noexcept;
+  bool end_call(RawEnd& end) noexcept;
+
+  bool restart_allowed(TimePoint at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void reset_delays() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  Duration call_jitter() const noexcept;
+  void plan_next_call(TimePoint now) noexcept;
+
+  // stop.cc
+  static Task& of_stop_job(runtime::Job& job) noexcept;
+  static Task& of_watch(runtime::Timer& timer) noexcept;
+  void begin_stop(StopReason reason, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void launch_hook(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void hook_over(RawEnd& end) noexcept;
+  void hook_timed_out(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void go_on_stopping(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void post_stop_job(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool stop_request_due() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void finish_stop(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  TimePoint stop_limit() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void arm_watch(TimePoint due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void drop_watch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void become_straggler(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void end_straggling(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void check_heartbeat(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+
+  // commands.cc
+  void stop_as(StopReason reason, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void leave_registry(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void begin_disposal(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void dispose() noexcept;
+  TaskState shown_state() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  /// Gives back a reference when the section has let go of the lock.
+  static void unref_later(Section& section) noexcept;
+
+  Core& core_;
+  TaskId id_;  // given when it enters the registry
+  std::atomic<std::uint32_t> refs_{1};
+  std::atomic<std::uint32_t> handles_{0};
+
+  BodyPtr body_;  // the owner of the strand's; after the end: the disposer's
+  std::unique_ptr<TaskOptions> owned_options_;
+  const TaskOptions* options_;
+  std::source_location where_;
+  std::unique_ptr<Series> series_;
+  std::unique_ptr<HookRun> hook_;
+  std::unique_ptr<Outbox> outbox_;  // if anybody observes; its content is guarded by mutex
+
+  Strand strand_;
+  runtime::Job stop_job_;   // request of stop; later, disposal
+  runtime::Timer watch_;    // heartbeat; once stopping: the stop timeout
+
+  std::stop_source stop_source_ ABSL_GUARDED_BY(mutex){std::nostopstate};
+  std::stop_token token_;  // of the live attempt; the strand owner's
+  struct Turn {
+    std::uint64_t attempt = 0;
+    TimePoint began{};  // the attempt; of a periodic task, the call
+  };
+  Turn turn_;  // the strand owner's
+  std::atomic<bool> stop_requested_{false};  // written under the lock
+  std::atomic<std::int64_t> last_beat_{0};
+
+  TaskState state_ ABSL_GUARDED_BY(mutex) = TaskState::Registered;
+  bool live_ ABSL_GUARDED_BY(mutex) = false;
+  bool ready_ ABSL_GUARDED_BY(mutex) = false;
+  bool queued_ ABSL_GUARDED_BY(mutex) = false;         // the job is in a queue, or held by its runner, to begin an attempt
+  bool held_back_ ABSL_GUARDED_BY(mutex) = false;      // by an observer that has not returned
+  bool ending_ ABSL_GUARDED_BY(mutex) = false;         // the last stop has begun
+  bool restart_wanted_ ABSL_GUARDED_BY(mutex) = false; // a new attempt when this one (or the stop) has ended
+  bool stop_job_posted_ ABSL_GUARDED_BY(mutex) = false;
+  bool in_stop_callbacks_ ABSL_GUARDED_BY(mutex) = false;
+  bool tell_stopped_ ABSL_GUARDED_BY(mutex) = false;       // no attempt's event told that it stopped
+  bool straggling_ ABSL_GUARDED_BY(mutex) = false;
+  bool gone_ ABSL_GUARDED_BY(mutex) = false;           // removed from the registry
+  bool disposing_ ABSL_GUARDED_BY(mutex) = false;
+  bool disposed_ ABSL_GUARDED_BY(mutex) = false;
+  bool unresponsive_ ABSL_GUARDED_BY(mutex) = false;   // this stall was reported
+  HookStage hook_stage_ ABSL_GUARDED_BY(mutex) = HookStage::None;
+  HookResult hook_result_ ABSL_GUARDED_BY(mutex) = HookResult::None;
+  StopReason stop_reason_ ABSL_GUARDED_BY(mutex) = StopReason::None;
+  TaskEvent end_event_ ABSL_GUARDED_BY(mutex) = TaskEvent::EndStopped;  // how it ends when its stop is over
+  bool outcome_fixed_ ABSL_GUARDED_BY(mutex) = false;  // retry_if is being asked about this attempt's failure
+  std::uint32_t watch_tag_ ABSL_GUARDED_BY(mutex) = 0;
+
+  std::uint64_t attempt_ ABSL_GUARDED_BY(mutex) = 0;
+  std::uint64_t completed_ ABSL_GUARDED_BY(mutex) = 0;
+  std::uint64_t failed_ ABSL_GUARDED_BY(mutex) = 0;
+  std::uint64_t late_failures_ ABSL_GUARDED_BY(mutex) = 0;  // after shutdown began
+  std::uint64_t streak_ ABSL_GUARDED_BY(mutex) = 0;         // restarts in a row, for the backoff
+  TimePoint since_ ABSL_GUARDED_BY(mutex){};
+  TimePoint began_ ABSL_GUARDED_BY(mutex){};     // the attempt; periodic: the call
+  TimePoint ready_at_ ABSL_GUARDED_BY(mutex){};
+  TimePoint stop_asked_ ABSL_GUARDED_BY(mutex){};
+  TimePoint due_ ABSL_GUARDED_BY(mutex) = TimePoint::max();            // the next attempt, or call
+  TimePoint stop_deadline_ ABSL_GUARDED_BY(mutex) = TimePoint::max();
+  TimePoint limit_ ABSL_GUARDED_BY(mutex) = TimePoint::max();          // of its slice of the shutdown
+  Duration queued_for_ ABSL_GUARDED_BY(mutex){};
+  Duration stop_latency_ ABSL_GUARDED_BY(mutex){-1};
+  std::unique_ptr<policy::RestartWindow> window_ ABSL_GUARDED_BY(mutex);  // if there is a limit
+  FailureMemory failures_ ABSL_GUARDED_BY(mutex);
+  std::unique_ptr<Failure> attached_ ABSL_GUARDED_BY(mutex);  // what a stopped attempt threw
+};
+
+/// Holds a task's lock for one step of its state machine, and keeps what must not happen under it: jobs to post, waiters
+/// to wake, events to hand to the control runner, things of the user's to destroy.
+class ABSL_SCOPED_LOCKABLE Section {
+ public:
+  explicit Section(Task& task) ABSL_EXCLUSIVE_LOCK_FUNCTION(task.mutex) : task_(task) { task.mutex.lock(); }
+  Section(const Section&) = delete;
+  Section& operator=(const Section&) = delete;
+  ~Section() ABSL_UNLOCK_FUNCTION();
+
+  void post(runtime::Job& job, runtime::Lane lane) noexcept {
+    posts_[count_++] = {&job, lane};
+  }
+  void wake_waiters() noexcept { wake_ = true; }
+  /// The task has ended: what shutdown waits for has changed, and it may have to be removed.
+  void ended() noexcept { ended_ = true; }
+  void straggles(int change) noexcept { straggles_ += change; }
+  void forget() noexcept { forget_ = true; }
+  void unref() noexcept { ++unrefs_; }
+  /// The caller delivers the events itself, after this section.
+  void deliver_here() noexcept { deliver_here_ = true; }
+
+  std::exception_ptr old_exception;
+
+ private:
+  struct Post {
+    runtime::Job* job;
+    runtime::Lane lane;
+  };
+  Task& task_;
+  Post posts_[6];
+  int count_ = 0;
+  int unrefs_ = 0;
+  int straggles_ = 0;
+  bool wake_ = false;
+  bool ended_ = false;
+  bool forget_ = false;
+  bool deliver_here_ = false;
+};
+
+}  // namespace engin::detail
+
+#endif  // ENGIN_LIB_SUPERVISOR_TASK_H_
