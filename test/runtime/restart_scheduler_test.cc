@@ -1,0 +1,196 @@
+#include "runtime/restart_scheduler.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include "test/runtime/job_kit.h"
+
+namespace engin::runtime {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class RestartSchedulerTest : public ::testing::Test {
+ protected:
+  struct TestTimer : Timer {
+    explicit TestTimer(RestartSchedulerTest* t) : Timer(&TestTimer::fired), test(t) {}
+    static void fired(Timer& timer, std::uint32_t tag) noexcept {
+      auto& self = static_cast<TestTimer&>(timer);
+      {
+        const std::lock_guard lock(self.test->mutex_);
+        self.test->fired_.push_back(tag);
+        self.fired_at = Clock::now();
+      }
+      self.test->count_.add();
+    }
+    RestartSchedulerTest* test;
+    TimePoint fired_at{};
+  };
+
+  void SetUp() override { ASSERT_EQ(scheduler_.start({.name = "timer"}), 0); }
+  void TearDown() override { scheduler_.stop(); }
+  std::vector<std::uint32_t> fired() {
+    const std::lock_guard lock(mutex_);
+    return fired_;
+  }
+
+  RestartScheduler scheduler_;
+  Count count_;
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::uint32_t> fired_;
+};
+
+TEST_F(RestartSchedulerTest, FiresInOrderOfDueTimesAndNeverEarly) {
+  std::deque<TestTimer> timers;
+  const TimePoint start = Clock::now();
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    scheduler_.arm(timers.emplace_back(this), start + milliseconds(20 - 4 * static_cast<int>(i)), i);
+  }
+  ASSERT_TRUE(count_.reaches(5));
+  EXPECT_EQ(fired(), (std::vector<std::uint32_t>{4, 3, 2, 1, 0}));
+  for (int i = 0; i < 5; ++i) EXPECT_GE(timers[static_cast<std::size_t>(i)].fired_at, start + milliseconds(20 - 4 * i));
+}
+
+TEST_F(RestartSchedulerTest, AnEarlierDeadlineWakesTheThread) {
+  TestTimer late(this);
+  TestTimer early(this);
+  scheduler_.arm(late, Clock::now() + hours(1), 1);
+  scheduler_.arm(early, Clock::now() + milliseconds(5), 2);
+  ASSERT_TRUE(count_.reaches(1));
+  EXPECT_EQ(fired(), std::vector<std::uint32_t>{2});
+  EXPECT_TRUE(scheduler_.cancel(late));
+}
+
+TEST_F(RestartSchedulerTest, ACancelledTimerDoesNotFire) {
+  TestTimer cancelled(this);
+  TestTimer other(this);
+  scheduler_.arm(cancelled, Clock::now() + milliseconds(20), 1);
+  scheduler_.arm(other, Clock::now() + milliseconds(25), 2);
+  EXPECT_TRUE(scheduler_.cancel(cancelled));
+  EXPECT_FALSE(scheduler_.cancel(cancelled));
+  ASSERT_TRUE(count_.reaches(1));
+  EXPECT_EQ(fired(), std::vector<std::uint32_t>{2});
+}
+
+TEST_F(RestartSchedulerTest, CancellingAfterItFiredSaysSo) {
+  TestTimer timer(this);
+  scheduler_.arm(timer, TimePoint::min(), 1);
+  ASSERT_TRUE(count_.reaches(1));
+  EXPECT_FALSE(scheduler_.cancel(timer));
+  scheduler_.arm(timer, Clock::now(), 2);
+  ASSERT_TRUE(count_.reaches(2));
+  EXPECT_EQ(fired(), (std::vector<std::uint32_t>{1, 2}));
+}
+
+TEST_F(RestartSchedulerTest, FireMayArmAgain) {
+  struct Periodic : Timer {
+    explicit Periodic(RestartScheduler* s, Count* c) : Timer(&Periodic::fired), scheduler(s), count(c) {}
+    static void fired(Timer& timer, std::uint32_t tag) noexcept {
+      auto& self = static_cast<Periodic&>(timer);
+      if (tag > 0) self.scheduler->arm(self, self.due + milliseconds(1), tag - 1);
+      self.count->add();
+    }
+    RestartScheduler* scheduler;
+    Count* count;
+  };
+  Periodic timer(&scheduler_, &count_);
+  scheduler_.arm(timer, Clock::now(), 9);
+  ASSERT_TRUE(count_.reaches(10));
+  EXPECT_EQ(scheduler_.pending(), 0U);
+}
+
+// Each timer is armed due in a moment and cancelled at about that moment: it either fires or was cancelled, never both.
+TEST_F(RestartSchedulerTest, EitherFiresOrIsCancelledWhenBothComeAtOnce) {
+  struct Racer : Timer {
+    Racer() : Timer(&Racer::fired) {}
+    static void fired(Timer& timer, std::uint32_t /*tag*/) noexcept { static_cast<Racer&>(timer).fires.fetch_add(1); }
+    std::atomic<int> fires{0};
+  };
+  constexpr int kRounds = 2000;
+  std::deque<Racer> racers(kRounds);
+  int cancelled = 0;
+  for (int i = 0; i < kRounds; ++i) {
+    Racer& racer = racers[static_cast<std::size_t>(i)];
+    const TimePoint due = Clock::now() + std::chrono::microseconds(30);
+    scheduler_.arm(racer, due, 0);
+    while (Clock::now() < due + std::chrono::nanoseconds(200 * (i % 200))) {
+    }
+    const bool won = scheduler_.cancel(racer);
+    cancelled += won ? 1 : 0;
+    if (!won) {
+      ASSERT_TRUE(eventually([&] { return racer.fires.load() == 1; }));
+    }
+  }
+  int fires = 0;
+  for (const Racer& racer : racers) fires += racer.fires.load();
+  EXPECT_EQ(fires + cancelled, kRounds);
+}
+
+TEST_F(RestartSchedulerTest, SleepsWhileNothingIsDue) {
+  std::deque<TestTimer> timers;
+  for (std::uint32_t i = 0; i < 1000; ++i) scheduler_.arm(timers.emplace_back(this), Clock::now() + hours(1), i);
+  rusage before{};
+  rusage after{};
+  // Not to synchronise: the time in which nothing should happen.
+  std::this_thread::sleep_for(milliseconds(20));
+  getrusage(RUSAGE_SELF, &before);
+  std::this_thread::sleep_for(milliseconds(200));
+  getrusage(RUSAGE_SELF, &after);
+  EXPECT_LE(after.ru_nvcsw - before.ru_nvcsw, 3);
+  for (auto& timer : timers) EXPECT_TRUE(scheduler_.cancel(timer));
+}
+
+TEST_F(RestartSchedulerTest, ShortTimersAreOnTimeBesideAMillionPendingOnesThatAreCancelled) {
+  struct Quiet : Timer {
+    Quiet() : Timer([](Timer&, std::uint32_t) noexcept {}) {}
+  };
+  constexpr std::size_t kTimers = 1'000'000;
+  std::vector<Quiet> pending(kTimers);
+  std::atomic<bool> done{false};
+  std::vector<Duration> lateness;
+  std::thread ticker([&] {
+    while (!done.load()) {
+      TestTimer timer(this);
+      Count& count = count_;
+      const int before = count.value();
+      const TimePoint due = Clock::now() + milliseconds(10);
+      scheduler_.arm(timer, due, 0);
+      if (!count.reaches(before + 1)) break;
+      lateness.push_back(timer.fired_at - due);
+    }
+  });
+  const TimePoint start = Clock::now();
+  for (std::size_t i = 0; i < kTimers; ++i) {
+    scheduler_.arm(pending[i], start + hours(1) + Duration(static_cast<Duration::rep>(i * 7919 % kTimers)), 0);
+  }
+  const TimePoint armed = Clock::now();
+  std::size_t cancelled = 0;
+  for (auto& timer : pending) cancelled += scheduler_.cancel(timer) ? 1U : 0U;
+  const TimePoint end = Clock::now();
+  done.store(true);
+  ticker.join();
+  EXPECT_EQ(cancelled, kTimers);
+  ASSERT_FALSE(lateness.empty());
+  std::sort(lateness.begin(), lateness.end());
+  RecordProperty("arm_ms", static_cast<int>((armed - start) / milliseconds(1)));
+  RecordProperty("cancel_ms", static_cast<int>((end - armed) / milliseconds(1)));
+  // Generous: machines that run tests are busy. The figures are in bench/.
+  EXPECT_LT(end - armed, seconds(5));
+  EXPECT_LT(lateness[lateness.size() / 2], milliseconds(20));
+}
+
+}  // namespace
+}  // namespace engin::runtime
