@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace engin::base {
@@ -56,7 +57,9 @@ std::string magnitude_text(std::uint64_t ns) {
 
 }  // namespace
 
-std::string duration_text(Duration d) { return (d < Duration::zero() ? "-" : "") + magnitude_text(magnitude(d)); }
+std::string duration_text(Duration d) {
+  return absl::StrCat(d < Duration::zero() ? "-" : "", magnitude_text(magnitude(d)));
+}
 
 std::string exact_duration_text(Duration d) {
   const std::uint64_t ns = magnitude(d);

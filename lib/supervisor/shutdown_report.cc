@@ -46,8 +46,7 @@ std::string_view signal_name(int signal) noexcept {
   }
 }
 
-std::string quoted(std::string_view name) { return "'" + one_line(name) + "'"; }
-std::string task_text(std::string_view name) { return "task " + quoted(name); }
+std::string task_text(std::string_view name) { return absl::StrCat("task '", one_line(name), "'"); }
 
 std::string with_failure(std::string text, const std::optional<Failure>& failure) {
   if (failure) text += ": " + failure_phrase(*failure);

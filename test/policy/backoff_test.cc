@@ -235,33 +235,29 @@ TEST(BackoffTest, MatchesTheFormula) {
   }
 }
 
+void expect_refused(const Backoff& backoff, const std::string& message) {
+  const absl::Status status = backoff.validate();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(status.message()), message);
+}
+
 TEST(BackoffTest, RefusesWithTheFieldAndTheReason) {
-  struct Case {
-    Backoff backoff;
-    std::string message;
-  };
-  const std::vector<Case> cases = {
-      {{.initial = -1ns}, "backoff.initial: must not be negative, is -1 ns"},
-      {{.initial = 0s, .max = -1s}, "backoff.max: must not be negative, is -1 s"},
-      {{.initial = 31s}, "backoff.initial: must not exceed backoff.max, which is 30 s, is 31 s"},
-      {{.initial = 30s + 1ns}, "backoff.initial: must not exceed backoff.max, which is 30 s, is 30.000000001 s"},
-      {{.multiplier = 0.5}, "backoff.multiplier: must be at least 1, is 0.5"},
-      {{.multiplier = 0}, "backoff.multiplier: must be at least 1, is 0"},
-      {{.multiplier = -2}, "backoff.multiplier: must be at least 1, is -2"},
-      {{.multiplier = nan}, "backoff.multiplier: must be at least 1, is nan"},
-      {{.multiplier = infinity}, "backoff.multiplier: must be finite, is inf"},
-      {{.multiplier = -infinity}, "backoff.multiplier: must be at least 1, is -inf"},
-      {{.jitter = static_cast<Jitter>(9)}, "backoff.jitter: there is no such jitter: 9"},
-      {{.reset_after = -5ms}, "backoff.reset_after: must not be negative, is -5 ms"},
-      {Backoff::constant(-2s), "backoff.initial: must not be negative, is -2 s"},
-      {Backoff::schedule({}), "backoff.delays: a schedule needs at least one delay, has none"},
-      {Backoff::schedule({1s, -1s}), "backoff.delays[1]: must not be negative, is -1 s"},
-  };
-  for (const Case& c : cases) {
-    const absl::Status status = c.backoff.validate();
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(std::string(status.message()), c.message);
-  }
+  expect_refused({.initial = -1ns}, "backoff.initial: must not be negative, is -1 ns");
+  expect_refused({.initial = 0s, .max = -1s}, "backoff.max: must not be negative, is -1 s");
+  expect_refused({.initial = 31s}, "backoff.initial: must not exceed backoff.max, which is 30 s, is 31 s");
+  expect_refused({.initial = 30s + 1ns},
+                 "backoff.initial: must not exceed backoff.max, which is 30 s, is 30.000000001 s");
+  expect_refused({.multiplier = 0.5}, "backoff.multiplier: must be at least 1, is 0.5");
+  expect_refused({.multiplier = 0}, "backoff.multiplier: must be at least 1, is 0");
+  expect_refused({.multiplier = -2}, "backoff.multiplier: must be at least 1, is -2");
+  expect_refused({.multiplier = nan}, "backoff.multiplier: must be at least 1, is nan");
+  expect_refused({.multiplier = infinity}, "backoff.multiplier: must be finite, is inf");
+  expect_refused({.multiplier = -infinity}, "backoff.multiplier: must be at least 1, is -inf");
+  expect_refused({.jitter = static_cast<Jitter>(9)}, "backoff.jitter: there is no such jitter: 9");
+  expect_refused({.reset_after = -5ms}, "backoff.reset_after: must not be negative, is -5 ms");
+  expect_refused(Backoff::constant(-2s), "backoff.initial: must not be negative, is -2 s");
+  expect_refused(Backoff::schedule({}), "backoff.delays: a schedule needs at least one delay, has none");
+  expect_refused(Backoff::schedule({1s, -1s}), "backoff.delays[1]: must not be negative, is -1 s");
 }
 
 TEST(BackoffTest, AcceptsTheEdges) {

@@ -27,62 +27,50 @@ TEST(RestartLimitTest, IsUnlimitedByDefault) {
   EXPECT_TRUE(RestartLimit().validate(Backoff::constant(1h)).ok());
 }
 
-TEST(RestartLimitTest, RefusesWithTheFieldAndTheReason) {
-  struct Case {
-    RestartLimit limit;
-    Backoff backoff;
-    std::string message;
-  };
-  const std::vector<Case> cases = {
-      {{.max_restarts = 1, .window = -1s}, {}, "restart_limit.window: must not be negative, is -1 s"},
-      {{.window = -1s}, {}, "restart_limit.window: must not be negative, is -1 s"},
-      {{.then = OnLimit::CoolDown(-1s)}, {}, "restart_limit.then: CoolDown must not be negative, is -1 s"},
-      {{.max_restarts = 100, .window = 1min},
-       Backoff::constant(1s),
-       "restart_limit.max_restarts: can never be reached: at the backoff's earliest delays, restart 101 comes 100 s "
-       "after the first or later, and the window is 60 s"},
-      {{.max_restarts = 6, .window = 1min},
-       Backoff::constant(10s),
-       "restart_limit.max_restarts: can never be reached: at the backoff's earliest delays, restart 7 comes 60 s "
-       "after the first or later, and the window is 60 s"},
-      {{.max_restarts = 1, .window = 0s},
-       Backoff::immediate(),
-       "restart_limit.max_restarts: can never be reached: at the backoff's earliest delays, restart 2 comes 0 s "
-       "after the first or later, and the window is 0 s"},
-      {{.max_restarts = 11, .window = 1min},
-       Backoff(),  // two runs of six, with a minute of healthy running between them, are quicker than one of twelve
-       "restart_limit.max_restarts: can never be reached: at the backoff's earliest delays, restart 12 comes 66.25 s "
-       "after the first or later, and the window is 60 s"},
-      {{.max_restarts = huge, .window = 1min},
-       Backoff::constant(1s),
-       "restart_limit.max_restarts: can never be reached: at the backoff's earliest delays, restart "
-       "18,446,744,073,709,551,615 + 1 comes 9223372036.854775807 s after the first or later, and the window is 60 s"},
-  };
-  for (const Case& c : cases) {
-    const absl::Status status = c.limit.validate(c.backoff);
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(std::string(status.message()), c.message);
-  }
+void expect_refused(const RestartLimit& limit, const Backoff& backoff, const std::string& message) {
+  const absl::Status status = limit.validate(backoff);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(status.message()), message);
+}
+
+TEST(RestartLimitTest, RefusesNegativeTimes) {
+  expect_refused({.max_restarts = 1, .window = -1s}, {}, "restart_limit.window: must not be negative, is -1 s");
+  expect_refused({.window = -1s}, {}, "restart_limit.window: must not be negative, is -1 s");
+  expect_refused({.then = OnLimit::CoolDown(-1s)}, {}, "restart_limit.then: CoolDown must not be negative, is -1 s");
+}
+
+TEST(RestartLimitTest, RefusesWhatCanNeverBeReachedAndShowsTheArithmetic) {
+  const std::string refused = "restart_limit.max_restarts: can never be reached: at the backoff's earliest delays, ";
+  expect_refused({.max_restarts = 100, .window = 1min}, Backoff::constant(1s),
+                 refused + "restart 101 comes 100 s after the first or later, and the window is 60 s");
+  expect_refused({.max_restarts = 6, .window = 1min}, Backoff::constant(10s),
+                 refused + "restart 7 comes 60 s after the first or later, and the window is 60 s");
+  expect_refused({.max_restarts = 1, .window = 0s}, Backoff::immediate(),
+                 refused + "restart 2 comes 0 s after the first or later, and the window is 0 s");
+  // Two runs of six, with a minute of healthy running between them, are quicker than one of twelve.
+  expect_refused({.max_restarts = 11, .window = 1min}, Backoff(),
+                 refused + "restart 12 comes 66.25 s after the first or later, and the window is 60 s");
+  expect_refused({.max_restarts = huge, .window = 1min}, Backoff::constant(1s),
+                 refused +
+                     "restart 18,446,744,073,709,551,615 + 1 comes 9223372036.854775807 s after the first or "
+                     "later, and the window is 60 s");
 }
 
 TEST(RestartLimitTest, AcceptsWhatCanBeReached) {
-  struct Case {
-    RestartLimit limit;
-    Backoff backoff;
+  const auto expect_accepted = [](const RestartLimit& limit, const Backoff& backoff) {
+    EXPECT_EQ(limit.validate(backoff), absl::OkStatus());
   };
-  const std::vector<Case> cases = {
-      {{.max_restarts = 0, .window = 0s}, Backoff::constant(1h)},  // the first failure reaches it
-      {{.max_restarts = 5}, Backoff()},
-      {{.max_restarts = 10}, Backoff()},  // 0.1 + 0.2 + ... + 12.8 + 15 + 15 = 55.5 s
-      {{.max_restarts = 5, .window = 1min}, Backoff::constant(10s)},
-      {{.max_restarts = 6, .window = 1min + 1ns}, Backoff::constant(10s)},
-      {{.max_restarts = huge}, Backoff::immediate()},
-      {{.max_restarts = huge}, {.jitter = Jitter::Full}},
-      {{.max_restarts = huge, .window = Duration::max()}, Backoff::constant(Duration::max())},  // never forgets
-      {{.max_restarts = 1, .then = OnLimit::CoolDown(0s)}, Backoff()},
-      {{.max_restarts = 50, .window = 1min}, Backoff::schedule({1h, 1h, 0s})},  // only the end of a schedule counts
-  };
-  for (const Case& c : cases) EXPECT_EQ(c.limit.validate(c.backoff), absl::OkStatus());
+  expect_accepted({.max_restarts = 0, .window = 0s}, Backoff::constant(1h));  // the first failure reaches it
+  expect_accepted({.max_restarts = 5}, Backoff());
+  expect_accepted({.max_restarts = 10}, Backoff());  // 0.1 + 0.2 + ... + 12.8 + 15 + 15 = 55.5 s
+  expect_accepted({.max_restarts = 5, .window = 1min}, Backoff::constant(10s));
+  expect_accepted({.max_restarts = 6, .window = 1min + 1ns}, Backoff::constant(10s));
+  expect_accepted({.max_restarts = huge}, Backoff::immediate());
+  expect_accepted({.max_restarts = huge}, {.jitter = Jitter::Full});
+  expect_accepted({.max_restarts = huge, .window = Duration::max()}, Backoff::constant(Duration::max()));  // for ever
+  expect_accepted({.max_restarts = 1, .then = OnLimit::CoolDown(0s)}, Backoff());
+  // Only the end of a schedule counts.
+  expect_accepted({.max_restarts = 50, .window = 1min}, Backoff::schedule({1h, 1h, 0s}));
 }
 
 TEST(ReachableTest, BeginsAgainWhereThatIsQuicker) {

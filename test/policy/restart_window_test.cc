@@ -56,7 +56,7 @@ class PlainWindow {
 };
 
 TEST(RestartWindowTest, AllowsExactlyAsManyAsTheLimit) {
-  for (std::uint64_t n : {0, 1, 2, 3, 5, 8, 9, 31, 32, 33, 100, 4096}) {
+  for (std::uint64_t n : {0U, 1U, 2U, 3U, 5U, 8U, 9U, 31U, 32U, 33U, 100U, 4096U}) {
     RestartWindow window;
     for (std::uint64_t i = 0; i < n; ++i) {
       ASSERT_TRUE(window.allow(start + Duration(i), limit_of(n))) << i;

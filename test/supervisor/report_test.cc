@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "engin/shutdown_report.h"
 #include "supervisor/report_text.h"
 
@@ -183,7 +184,7 @@ TEST(ShutdownReportTest, WhatWasNotCleanFitsOnOneLine) {
 TEST(ShutdownReportTest, LongListsDoNotPushTheCauseAway) {
   ShutdownReport report;
   for (TaskId id = 1; id <= 1'000; ++id) {
-    report.stragglers.push_back({.id = id, .name = "t" + std::to_string(id), .what = "body", .age = 1s});
+    report.stragglers.push_back({.id = id, .name = absl::StrCat("t", id), .what = "body", .age = 1s});
   }
   report.bad_hooks = 2'500;  // more than there are entries
   report.late_failures = 1'500;
