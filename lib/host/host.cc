@@ -83,8 +83,11 @@ void Host::enter(Phase from, Phase to) {
 }
 
 void Host::stop_from(Phase from) {
-  const base::Lock lock(mutex_);
-  enter(from, Phase::Stopping);
+  {
+    const base::Lock lock(mutex_);
+    enter(from, Phase::Stopping);
+  }
+  take_down();
 }
 
 bool Host::begin(bool in_run) {
@@ -99,11 +102,6 @@ bool Host::begin(bool in_run) {
 bool Host::stop_asked() const {
   const base::Lock lock(mutex_);
   return stop_cause_.has_value();
-}
-
-bool Host::is_running() const {
-  const base::Lock lock(mutex_);
-  return phase_ == Phase::Running;
 }
 
 // ---- starting
@@ -134,12 +132,13 @@ void Host::make_all(bool invocations) {
   }
 }
 
-void Host::start_up() {
-  if (stop_asked()) return;
+// True: it runs. False: it was asked to stop meanwhile.
+bool Host::start_up() {
+  if (stop_asked()) return false;
   resolve();
   make_all(false);
   make_all(true);
-  if (stop_asked()) return;
+  if (stop_asked()) return false;
   LifecycleRunner* runner = nullptr;
   Supervisor* supervisor = nullptr;
   {
@@ -147,17 +146,18 @@ void Host::start_up() {
     runner = runner_.get();
     supervisor = supervisor_;
   }
-  if (!runner->start_all()) return;
+  if (!runner->start_all()) return false;
   supervisor->start();
   const base::Lock lock(mutex_);
-  enter(Phase::Starting, Phase::Running);
+  enter(Phase::Starting, Phase::Running);  // from here on another thread's stop() may take it down
+  return true;
 }
 
-// Afterwards it runs, or has ended: since it was asked to stop meanwhile, or by the exception.
-void Host::bring_up(std::unique_ptr<host::Signals>& signals) {
+// True: it runs. False: it was asked to stop meanwhile, and has ended. So it has after an exception.
+bool Host::bring_up(std::unique_ptr<host::Signals>& signals) {
   try {
     handle_signals(signals);
-    start_up();
+    if (start_up()) return true;
   } catch (const std::exception& error) {
     {
       const base::Lock lock(mutex_);
@@ -165,12 +165,10 @@ void Host::bring_up(std::unique_ptr<host::Signals>& signals) {
       making_.reset();
     }
     stop_from(Phase::Starting);
-    take_down();
     throw;
   }
-  if (is_running()) return;
   stop_from(Phase::Starting);
-  take_down();
+  return false;
 }
 
 void Host::start() {
@@ -181,29 +179,31 @@ void Host::start() {
 int Host::run() {
   if (!begin(true)) return report().exit_code;
   std::unique_ptr<host::Signals> signals;
+  bool runs = false;
   try {
-    bring_up(signals);
-    if (is_running()) {
-      Supervisor* supervisor = nullptr;
-      {
-        const base::Lock lock(mutex_);
-        supervisor = supervisor_;
-      }
-      supervisor->wait();
-      stop_from(Phase::Running);
-      take_down();
-    }
-  } catch (const std::exception&) {
-    if (is_running()) {  // a wait that could never end, in virtual time
-      stop_from(Phase::Running);
-      take_down();
-      throw;
-    }
+    runs = bring_up(signals);
+  } catch (const std::exception&) {  // in the report
   }
+  if (runs) await_shutdown();
   const EnginReport result = report();
   if (result.has_stragglers() && !abandons()) end_process(result);
   if (result.exit_code != 0 && result.exit_code < 128) say(text_of(result));
   return result.exit_code;
+}
+
+void Host::await_shutdown() {
+  Supervisor* supervisor = nullptr;
+  {
+    const base::Lock lock(mutex_);
+    supervisor = supervisor_;
+  }
+  try {
+    supervisor->wait();
+  } catch (...) {  // in virtual time: nothing is left that could end it
+    stop_from(Phase::Running);
+    throw;
+  }
+  stop_from(Phase::Running);
 }
 
 // ---- stopping

@@ -49,13 +49,13 @@ class Host {
   void enter(Phase from, Phase to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void stop_from(Phase from);
   bool begin(bool in_run);
-  void bring_up(std::unique_ptr<host::Signals>& signals);
-  void start_up();
+  bool bring_up(std::unique_ptr<host::Signals>& signals);
+  bool start_up();
   void make_all(bool invocations);
+  void await_shutdown();
   void take_down();
   int exit_code() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool stop_asked() const;
-  bool is_running() const;
   void check_may_wait() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void resolve();
   void handle_signals(std::unique_ptr<host::Signals>& signals);

@@ -15,10 +15,9 @@ void ControlRunner::open() noexcept {
   alarm_.ring();
 }
 
-void ControlRunner::stop(TimePoint deadline) noexcept {
+void ControlRunner::end() noexcept {
   stopping_.store(true, std::memory_order_release);
   alarm_.ring();
-  thread_.join_or_leave(deadline);
 }
 
 void ControlRunner::post(Job& job) noexcept {

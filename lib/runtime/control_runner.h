@@ -24,8 +24,10 @@ class ControlRunner {
   /// Starts the thread, which runs nothing before `open`. Zero, or why there is no thread.
   int start(base::Thread::Options thread) noexcept;
   void open() noexcept;
-  /// Ends the thread after the job that runs. Joins it if it ends by `deadline`, or else leaves it.
-  void stop(TimePoint deadline) noexcept;
+  /// The thread is to end after the job that runs.
+  void end() noexcept;
+  /// After end(): joins the thread if it ends by `deadline`, or else leaves it.
+  void join_or_leave(TimePoint deadline) noexcept { thread_.join_or_leave(deadline); }
 
   void post(Job& job) noexcept;
   /// Runs the next job on the calling thread; false if there is none. Not while the thread exists.

@@ -89,7 +89,8 @@ void ThreadedRuntime::start(Listener& listener) {
   }
   scheduler_.stop();
   monitor_.stop();
-  control_.stop(TimePoint::max());
+  control_.end();
+  control_.join_or_leave(TimePoint::max());
   throw StartFailed("engin: cannot start a thread: " + std::generic_category().message(error));
 }
 
@@ -100,10 +101,11 @@ void ThreadedRuntime::run_inline() noexcept {
 
 void ThreadedRuntime::stop() noexcept {
   const TimePoint deadline = Clock::now() + kGrace;
+  control_.end();
   scheduler_.stop();
   monitor_.stop();
   pool_.stop(deadline);
-  control_.stop(deadline);
+  control_.join_or_leave(deadline);
 }
 
 std::uint64_t ThreadedRuntime::random_seed() noexcept {

@@ -178,7 +178,7 @@ bool Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
     drop_watch();
     if (stop_requested_.load(std::memory_order_relaxed)) {
       stop_latency_ = now - stop_asked_;
-      if (!ending_ && !in_stop_callbacks_) end_straggling(now, section);
+      if (!ending_) end_straggling(now, section);
     }
     if (what == AttemptEnd::Returned) ++completed_;
     if (what == AttemptEnd::Failed) count_failure(text, end, room, section);

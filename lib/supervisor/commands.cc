@@ -197,7 +197,7 @@ bool Task::ended_or_straggling() noexcept {
 
 bool Task::runs_user_code() noexcept {
   const base::Lock lock(mutex);
-  return live_ || in_stop_callbacks_ || (hook_ && hook_->executing) || (disposing_ && !disposed_);
+  return live_ || in_stop_callbacks_ != 0 || (hook_ && hook_->executing) || (disposing_ && !disposed_);
 }
 
 StopReason Task::current_stop_reason() noexcept {

@@ -65,7 +65,7 @@ ShutdownTask Task::report(std::vector<Straggler>& stragglers) {
   const std::size_t before = stragglers.size();
   if (live_) stragglers.push_back({id_, out.name, "body", now - began_});
   if (hook_ && hook_->executing) stragglers.push_back({id_, out.name, "hook", now - hook_->started});
-  if (in_stop_callbacks_) stragglers.push_back({id_, out.name, "stop callback", now - stop_asked_});
+  if (in_stop_callbacks_ != 0) stragglers.push_back({id_, out.name, "stop callback", now - stop_asked_});
   if (disposing_ && !disposed_) stragglers.push_back({id_, out.name, "destructor", now - since_});
   out.clean = stragglers.size() == before && is_ended(state_) && late_failures_ == 0 &&
               (out.hook == HookResult::None || out.hook == HookResult::Returned);

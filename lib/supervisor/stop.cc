@@ -33,7 +33,7 @@ void Task::begin_stop(StopReason reason, TimePoint now, Section& section) {
 }
 
 void Task::launch_hook(TimePoint now, Section& section) {
-  if (hook_->executing) {  // still the one of an earlier stop: it had its time
+  if (hook_->executing || hook_->expiring) {  // still the one of an earlier stop: it had its time
     hook_stage_ = HookStage::Over;
     hook_result_ = HookResult::TimedOut;
     go_on_stopping(now, section);
@@ -68,6 +68,11 @@ void Task::run_hook(runtime::Job& job) noexcept {
       const TimePoint now = task.core_.runtime().now();
       task.hook_stage_ = HookStage::Running;
       hook.executing = true;
+      if (hook.expired) {  // in an earlier run
+        hook.source = std::stop_source();
+        hook.token = hook.source.get_token();
+        hook.expired = false;
+      }
       hook.started = now;
       ++hook.turn;
       // Half of what is left, so that the body has the other half.
@@ -140,7 +145,7 @@ void Task::hook_due(runtime::Timer& timer, std::uint32_t turn) noexcept {
 void Task::hook_timed_out(TimePoint now, Section& section) {
   hook_stage_ = HookStage::Over;
   hook_result_ = HookResult::TimedOut;
-  hook_->expired = true;
+  hook_->expired = hook_->expiring = true;
   note(section, EventKind::HookTimedOut, now, [&](Event& e) {
     e.hook = HookResult::TimedOut;
     e.duration = now - hook_->started;
@@ -157,6 +162,10 @@ void Task::expire_hook(runtime::Job& job) noexcept {
   const ContextScope scope(context);
   hook.source.request_stop();
   task.cut_short(hook.strand);
+  {
+    const base::Lock lock(task.mutex);
+    hook.expiring = false;
+  }
   task.unref();
 }
 
@@ -198,7 +207,7 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
       task.stop_deadline_ =
           std::min(detail::saturating_add(now, task.options_->stop_timeout), std::max(now, task.stop_limit()));
       task.arm_watch(task.stop_deadline_);
-      task.in_stop_callbacks_ = true;
+      ++task.in_stop_callbacks_;
       source = task.stop_source_;
       task.note(section, EventKind::StopRequested, now, [&](Event& e) { e.reason = task.stop_reason_; });
     }
@@ -208,7 +217,7 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
     source.request_stop();  // runs the user's stop callbacks
     task.cut_short(task.strand_);
     Section section(task);
-    task.in_stop_callbacks_ = false;
+    --task.in_stop_callbacks_;
     section.wake_waiters();
     if (task.ending_ && !task.live_ &&
         (task.hook_stage_ == HookStage::None || task.hook_stage_ == HookStage::Over)) {
@@ -220,7 +229,7 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
 
 /// No attempt is live and the hook is over: the stop has reached its end.
 void Task::finish_stop(TimePoint now, Section& section) {
-  if (in_stop_callbacks_) return;  // run_stop_job() comes back here
+  if (in_stop_callbacks_ != 0) return;  // run_stop_job() comes back here
   end_straggling(now, section);
   drop_watch();
   ending_ = false;
@@ -255,7 +264,7 @@ void Task::watch_due(runtime::Timer& timer, std::uint32_t tag) noexcept {
   if (task.watch_tag_ == tag) {
     const TimePoint now = task.core_.runtime().now();
     if (task.stop_requested_.load(std::memory_order_relaxed)) {
-      if (task.live_ || task.in_stop_callbacks_) task.become_straggler(now, section);
+      if (task.live_ || task.in_stop_callbacks_ != 0) task.become_straggler(now, section);
     } else if (task.live_) {
       task.check_heartbeat(now, section);
     }

@@ -62,6 +62,7 @@ struct HookRun {
   std::uint32_t turn = 0;   // counts runs; a late timer carries an older one
   bool executing = false;   // from the first instruction to the last, past a timeout too
   bool expired = false;     // its token fires or has fired
+  bool expiring = false;    // expire_job is under way
   TimePoint started{};
   TimePoint deadline = TimePoint::max();
   Duration duration{};
@@ -281,7 +282,7 @@ class Task {
   bool ending_ ABSL_GUARDED_BY(mutex) = false;         // the last stop has begun
   bool restart_wanted_ ABSL_GUARDED_BY(mutex) = false; // a new attempt when this one (or the stop) has ended
   bool stop_job_posted_ ABSL_GUARDED_BY(mutex) = false;
-  bool in_stop_callbacks_ ABSL_GUARDED_BY(mutex) = false;
+  std::uint8_t in_stop_callbacks_ ABSL_GUARDED_BY(mutex) = 0;  // requests of stop that run callbacks right now
   bool tell_stopped_ ABSL_GUARDED_BY(mutex) = false;       // no attempt's event told that it stopped
   bool straggling_ ABSL_GUARDED_BY(mutex) = false;
   bool gone_ ABSL_GUARDED_BY(mutex) = false;           // removed from the registry
