@@ -32,14 +32,21 @@ Duration grown_by_integer(Duration initial, Duration cap, std::int64_t factor, s
 
 // The same for any factor above 1, rounded to the nearest nanosecond.
 Duration grown_by_real(Duration initial, Duration cap, double factor, std::uint64_t steps) noexcept {
-  const auto real_steps = static_cast<long double>(steps);
-  // 2^63 times the smallest initial exceeds every cap. Asked first, so that the power cannot overflow: a process may
-  // have chosen to be killed for that.
-  if (real_steps * std::log2(static_cast<long double>(factor)) >= 63) return cap;
-  const long double grown =
-      static_cast<long double>(initial.count()) * std::pow(static_cast<long double>(factor), real_steps);
-  if (!(grown < static_cast<long double>(cap.count()))) return cap;
-  return std::min(Duration(std::llround(grown)), cap);
+  const auto real_cap = static_cast<long double>(cap.count());
+  auto grown = static_cast<long double>(initial.count());
+  // So few products err less than a nanosecond in a hundred days, and cost a few nanoseconds where a power costs a
+  // thousand.
+  constexpr std::uint64_t few = 64;
+  if (steps <= few) {
+    for (; steps > 0 && grown < real_cap; --steps) grown *= static_cast<long double>(factor);
+  } else {
+    const auto real_steps = static_cast<long double>(steps);
+    // 2^63 times the smallest initial exceeds every cap. Asked first, so that the power cannot overflow: a process may
+    // have chosen to be killed for that.
+    if (real_steps * std::log2(static_cast<long double>(factor)) >= 63) return cap;
+    grown *= std::pow(static_cast<long double>(factor), real_steps);
+  }
+  return grown < real_cap ? std::min(Duration(std::llround(grown)), cap) : cap;
 }
 
 // The delay before restart number n in a row, without jitter. Takes anything, also what validate() refuses.

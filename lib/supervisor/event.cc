@@ -124,9 +124,9 @@ std::string what_happened(const Event& e) {
       return with_detail(attempt_text(e) + " has not ended " + duration_text(e.duration) + " after stop was requested",
                          e);
     case EventKind::StragglerEnded:
-      return with_detail(
-          "ended after all" + (e.duration > Duration::zero() ? ", after " + duration_text(e.duration) : std::string()),
-          e);
+      // `detail` says what it was, if it was not the attempt.
+      return (e.detail.empty() ? attempt_text(e) : "its " + one_line(e.detail)) + " ended after all, after " +
+             duration_text(e.duration);
     case EventKind::RunnerAdded:
       return "now " + count_phrase(e.count, "runner", "runners");
     case EventKind::Starvation:

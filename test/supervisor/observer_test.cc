@@ -130,7 +130,13 @@ TEST(EventTest, IsALineForAPerson) {
       {with(EventKind::Straggler, [](Event& e) { e.duration = 10s; }),
        "engin: uplink: attempt 7 has not ended 10 s after stop was requested"},
       {with(EventKind::StragglerEnded, [](Event& e) { e.duration = 1min; }),
-       "engin: uplink: ended after all, after 1 min"},
+       "engin: uplink: attempt 7 ended after all, after 1 min"},
+      {with(EventKind::StragglerEnded,
+            [](Event& e) {
+              e.duration = 1min;
+              e.detail = "hook";
+            }),
+       "engin: uplink: its hook ended after all, after 1 min"},
       {{.kind = EventKind::RunnerAdded, .count = 3}, "engin: now 3 runners"},
       {{.kind = EventKind::Starvation, .count = 1, .detail = "max_runners is reached"},
        "engin: 1 job waits and no runner can be had: max_runners is reached"},
