@@ -42,7 +42,7 @@ std::string describe(const std::exception_ptr& exception) {
 }  // namespace
 
 Host::Host(OptionData options)
-    : signals_(std::move(options.signals)), assembly_(with_own(std::move(options.elements)), 2) {}
+    : settings_(std::move(options.signals)), assembly_(with_own(std::move(options.elements)), 2) {}
 
 // The supervisor is made before, and destroyed after, all that can name it.
 std::vector<Element> Host::with_own(std::vector<Element> elements) {
@@ -154,9 +154,9 @@ bool Host::start_up() {
 }
 
 // True: it runs. False: it was asked to stop meanwhile, and has ended. So it has after an exception.
-bool Host::bring_up(std::unique_ptr<host::Signals>& signals) {
+bool Host::bring_up() {
   try {
-    handle_signals(signals);
+    handle_signals();
     if (start_up()) return true;
   } catch (const std::exception& error) {
     {
@@ -172,16 +172,14 @@ bool Host::bring_up(std::unique_ptr<host::Signals>& signals) {
 }
 
 void Host::start() {
-  std::unique_ptr<host::Signals> signals;
-  if (begin(false)) bring_up(signals);
+  if (begin(false)) bring_up();
 }
 
 int Host::run() {
   if (!begin(true)) return report().exit_code;
-  std::unique_ptr<host::Signals> signals;
   bool runs = false;
   try {
-    runs = bring_up(signals);
+    runs = bring_up();
   } catch (const std::exception&) {  // in the report
   }
   if (runs) await_shutdown();
@@ -293,6 +291,7 @@ void Host::take_down() {
     if (destroy) supervisor_ = nullptr;
   }
   if (destroy) assembly_.destroy();
+  signals_.reset();
   const base::Lock lock(mutex_);
   enter(Phase::Stopping, Phase::Ended);
 }
@@ -304,7 +303,7 @@ int Host::exit_code() const {
   if (!report_.lifecycle.empty() || !report_.unfinished_hooks.empty()) return 2;
   const ShutdownCause* cause = report_.supervisor ? &report_.supervisor->cause : stop_cause_ ? &*stop_cause_ : nullptr;
   const bool by_signal = cause != nullptr && cause->kind == ShutdownCause::Kind::Signal;
-  return by_signal && signals_ && signals_->exit == SignalExit::Mirror ? 128 + cause->signal : 0;
+  return by_signal && settings_ && settings_->exit == SignalExit::Mirror ? 128 + cause->signal : 0;
 }
 
 // Nothing may be destroyed under what still runs.
@@ -339,15 +338,15 @@ void Host::dispose(Host* host) noexcept {
 
 // ---- signals
 
-void Host::handle_signals(std::unique_ptr<host::Signals>& signals) {
+void Host::handle_signals() {
   std::vector<int> which;
   {
     const base::Lock lock(mutex_);
     if (in_run_) which = {SIGTERM, SIGINT};
   }
-  if (signals_) which = signals_->signals;
+  if (settings_) which = settings_->signals;
   if (which.empty()) return;
-  signals = std::make_unique<host::Signals>(which, [this](int signal, int count) { on_signal(signal, count); });
+  signals_ = std::make_unique<host::Signals>(which, [this](int signal, int count) { on_signal(signal, count); });
 }
 
 void Host::on_signal(int signal, int count) {

@@ -49,7 +49,7 @@ class Host {
   void enter(Phase from, Phase to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void stop_from(Phase from);
   bool begin(bool in_run);
-  bool bring_up(std::unique_ptr<host::Signals>& signals);
+  bool bring_up();
   bool start_up();
   void make_all(bool invocations);
   void await_shutdown();
@@ -58,13 +58,13 @@ class Host {
   bool stop_asked() const;
   void check_may_wait() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void resolve();
-  void handle_signals(std::unique_ptr<host::Signals>& signals);
+  void handle_signals();
   void on_signal(int signal, int count);
   std::string unfinished() const;
   bool abandons() const;
   [[noreturn]] static void end_process(const EnginReport& report) noexcept;
 
-  const std::optional<SignalSettings> signals_;
+  const std::optional<SignalSettings> settings_;
   Lifecycle lifecycle_;
   base::Mutex assembly_mutex_;  // for resolving; what follows is done by the owner
   host::Assembly assembly_;
@@ -82,6 +82,7 @@ class Host {
   Supervisor* supervisor_ ABSL_GUARDED_BY(mutex_) = nullptr;         // a value of assembly_
   std::unique_ptr<LifecycleRunner> runner_ ABSL_GUARDED_BY(mutex_);  // made together with it, and stays
   EnginReport report_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<host::Signals> signals_;  // the owner's, from the first step of the start to the last of the stop
 };
 
 }  // namespace engin::detail

@@ -1,0 +1,204 @@
+// What signals do to a process that is an Engin.
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <thread>
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+using ::testing::AllOf;
+using ::testing::AnyOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// A child with its standard output and error in one pipe. Killed if it does not end in time.
+class Child {
+ public:
+  explicit Child(const char* mode) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) std::abort();
+    pid_ = fork();
+    if (pid_ == 0) {
+      dup2(ends[1], STDOUT_FILENO);
+      dup2(ends[1], STDERR_FILENO);
+      const std::string program = std::string(ENGIN_TEST_PROGRAMS) + "/host_child";
+      execl(program.c_str(), program.c_str(), mode, nullptr);
+      _exit(98);
+    }
+    close(ends[1]);
+    output_end_ = ends[0];
+  }
+  ~Child() {
+    if (!reaped_) {
+      kill(pid_, SIGKILL);
+      waitpid(pid_, nullptr, 0);
+    }
+    close(output_end_);
+  }
+
+  void send(int signal) const { kill(pid_, signal); }
+
+  /// False if it did not print that within ten seconds.
+  bool wait_for(const std::string& text) {
+    while (output_.find(text) == std::string::npos) {
+      if (!read_some()) return false;
+    }
+    return true;
+  }
+
+  /// As a shell tells it: the status it exited with, or 128 + n if a signal ended it; -1 if it hangs.
+  int status() {
+    while (read_some()) {
+    }
+    const auto deadline = steady_clock::now() + 10s;
+    int status = 0;
+    while (waitpid(pid_, &status, WNOHANG) == 0) {
+      if (steady_clock::now() > deadline) return -1;
+      std::this_thread::sleep_for(1ms);
+    }
+    reaped_ = true;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  const std::string& output() const { return output_; }
+
+ private:
+  bool read_some() {
+    pollfd waiting{.fd = output_end_, .events = POLLIN, .revents = 0};
+    if (poll(&waiting, 1, 10'000) <= 0) return false;
+    char buffer[4096];
+    const ssize_t got = read(output_end_, buffer, sizeof buffer);
+    if (got <= 0) return false;
+    output_.append(buffer, static_cast<std::size_t>(got));
+    return true;
+  }
+
+  pid_t pid_ = 0;
+  int output_end_ = -1;
+  bool reaped_ = false;
+  std::string output_;
+};
+
+TEST(HostProcessTest, ASignalStopsInOrderAndTheStatusIsZero) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    Child child("waits");
+    ASSERT_TRUE(child.wait_for("ready"));
+    child.send(signal);
+    EXPECT_EQ(child.status(), 0);
+    EXPECT_THAT(child.output(), EndsWith("lifecycle stopped\ndestroyed\nmain returns\n"));
+  }
+}
+
+TEST(HostProcessTest, TheStatusMirrorsTheSignalIfAskedTo) {
+  Child child("mirror");
+  ASSERT_TRUE(child.wait_for("ready"));
+  child.send(SIGHUP);
+  EXPECT_EQ(child.status(), 128 + SIGHUP);
+  EXPECT_THAT(child.output(), EndsWith("main returns\n"));
+}
+
+TEST(HostProcessTest, SignalsThatAreNotHandledDoWhatTheyDid) {
+  Child child("none");
+  ASSERT_TRUE(child.wait_for("ready"));
+  child.send(SIGTERM);
+  EXPECT_EQ(child.status(), 128 + SIGTERM);
+  EXPECT_THAT(child.output(), Not(HasSubstr("main returns")));
+}
+
+TEST(HostProcessTest, TheSecondSignalNamesWhoStillRunsAndEndsTheProcess) {
+  for (const int second : {SIGTERM, SIGINT}) {
+    Child child("stubborn");
+    ASSERT_TRUE(child.wait_for("ready"));
+    child.send(SIGTERM);
+    ASSERT_TRUE(child.wait_for("stopping"));
+    child.send(second);
+    EXPECT_EQ(child.status(), 128 + second);
+    EXPECT_THAT(child.output(),
+                AllOf(HasSubstr("ends at once; still running: stubborn\n"), Not(HasSubstr("destroyed"))));
+  }
+}
+
+TEST(HostProcessTest, TheSecondSignalNamesWhatHangsWhileStarting) {
+  for (const auto& [mode, who] :
+       {std::pair("hung-provider", "Resource <- a lambda"), std::pair("hung-start", "on_start of database")}) {
+    Child child(mode);
+    ASSERT_TRUE(child.wait_for("ready"));
+    child.send(SIGTERM);
+    std::this_thread::sleep_for(50ms);
+    child.send(SIGTERM);
+    EXPECT_EQ(child.status(), 128 + SIGTERM);
+    EXPECT_THAT(child.output(), HasSubstr(who));
+  }
+}
+
+TEST(HostProcessTest, WithAStragglerTheReportIsPrintedAndNoValueDestroyed) {
+  Child child("straggler");
+  ASSERT_TRUE(child.wait_for("ready"));
+  child.send(SIGTERM);
+  EXPECT_EQ(child.status(), 2);
+  EXPECT_THAT(child.output(), AllOf(HasSubstr("lifecycle stopped\n"), HasSubstr("stubborn"),
+                                    Not(HasSubstr("destroyed")), Not(HasSubstr("main returns"))));
+}
+
+TEST(HostProcessTest, AfterStartTheDestructorEndsTheProcessWithAStraggler) {
+  Child child("embedded-straggler");
+  EXPECT_EQ(child.status(), 2);
+  EXPECT_THAT(child.output(),
+              AllOf(HasSubstr("stop returned\n"), Not(HasSubstr("destroyed")), Not(HasSubstr("not reached"))));
+}
+
+TEST(HostProcessTest, ItDoesNotMatterWhatTheProgramsOtherThreadsDo) {
+  for (const char* mode : {"threads-before", "blocked-before"}) {
+    Child child(mode);
+    ASSERT_TRUE(child.wait_for("ready"));
+    child.send(SIGTERM);
+    EXPECT_EQ(child.status(), 0) << mode;
+  }
+}
+
+TEST(HostProcessTest, ChildrenOfTasksHaveTheMaskThatTheProgramHad) {
+  Child child("children");
+  ASSERT_TRUE(child.wait_for("ready"));
+  EXPECT_THAT(child.output(),
+              AllOf(HasSubstr("SigBlk:\t0000000000000000"), Not(HasSubstr("survived")), HasSubstr("child ended")));
+  child.send(SIGTERM);
+  EXPECT_EQ(child.status(), 0) << "none of it was a signal to the parent";
+}
+
+// ENGIN_SIGNAL_ROUNDS=1000 for the long run.
+TEST(HostProcessTest, SigtermAtAnyInstantEndsItWithAKnownStatus) {
+  const char* given = std::getenv("ENGIN_SIGNAL_ROUNDS");
+  const int rounds = given != nullptr ? std::atoi(given) : 200;
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::minstd_rand random(seed);
+  int clean = 0;
+  int killed = 0;
+  for (int round = 0; round < rounds; ++round) {
+    Child child(round % 2 == 0 ? "waits" : "ends");
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 15'000));
+    child.send(SIGTERM);
+    const int status = child.status();
+    ASSERT_THAT(status, AnyOf(0, 128 + SIGTERM, 3)) << "round " << round << ": " << child.output();
+    clean += status == 0;
+    killed += status == 128 + SIGTERM;
+  }
+  RecordProperty("clean", clean);
+  RecordProperty("killed", killed);
+  EXPECT_GT(clean, 0);
+}
+
+}  // namespace
