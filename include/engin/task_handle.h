@@ -43,22 +43,22 @@ class ENGIN_EXPORT TaskHandle {
   TaskSnapshot snapshot() const;
 
   /// Begins the task's last stop and returns at once: hook, then the request of stop. Posts; runs no user code.
-  void request_stop() noexcept;
+  void request_stop() const noexcept;
   /// request_stop(), then waits until the task has ended, at most `timeout`. Without a timeout: until it has ended or is
   /// a straggler. After it returned Stopped or AlreadyEnded, no attempt starts until restart().
   template <class Rep, class Period>
-  StopResult stop(std::chrono::duration<Rep, Period> timeout) {
+  StopResult stop(std::chrono::duration<Rep, Period> timeout) const {
     return stop_within(detail::saturate(timeout));
   }
-  StopResult stop();
+  StopResult stop() const;
 
   /// A new attempt, now: from backoff at once (not counted), of an ended task as attempt n+1, of a live one by stopping
   /// the attempt (without its hook) and starting again, delays reset. Does not block. Of a periodic task: the next call
   /// comes now.
-  RestartResult restart();
+  RestartResult restart() const;
 
   /// Forgets an ended task: its record, its name, its callable. False if it has not ended.
-  bool remove();
+  bool remove() const;
 
   /// Waits until the current attempt called this_task::ready(); false on timeout, or when the task ended.
   template <class Rep, class Period>
@@ -79,7 +79,7 @@ class ENGIN_EXPORT TaskHandle {
  private:
   friend class detail::Core;
   explicit TaskHandle(detail::Task* task) noexcept;
-  StopResult stop_within(Duration timeout);
+  StopResult stop_within(Duration timeout) const;
   bool wait_ready_within(Duration timeout) const;
   std::optional<Outcome> wait_within(Duration timeout) const;
 

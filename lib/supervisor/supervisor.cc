@@ -87,7 +87,7 @@ TaskSnapshot TaskHandle::snapshot() const {
   return none;
 }
 
-void TaskHandle::request_stop() noexcept {
+void TaskHandle::request_stop() const noexcept {
   if (task_ != nullptr) task_->request_stop();
 }
 
@@ -102,7 +102,7 @@ void check_not_inside(const detail::Task& task, const char* what) {
 
 }  // namespace
 
-StopResult TaskHandle::stop_within(Duration timeout) {
+StopResult TaskHandle::stop_within(Duration timeout) const {
   if (task_ == nullptr || is_ended(task_->state())) return StopResult::AlreadyEnded;
   check_not_inside(*task_, "stop()");
   task_->request_stop();
@@ -112,7 +112,7 @@ StopResult TaskHandle::stop_within(Duration timeout) {
   return ended ? StopResult::Stopped : StopResult::TimedOut;
 }
 
-StopResult TaskHandle::stop() {
+StopResult TaskHandle::stop() const {
   if (task_ == nullptr || is_ended(task_->state())) return StopResult::AlreadyEnded;
   check_not_inside(*task_, "stop()");
   task_->request_stop();
@@ -120,8 +120,8 @@ StopResult TaskHandle::stop() {
   return is_ended(task_->state()) ? StopResult::Stopped : StopResult::TimedOut;
 }
 
-RestartResult TaskHandle::restart() { return task_ != nullptr ? task_->restart() : RestartResult::Refused; }
-bool TaskHandle::remove() { return task_ != nullptr && task_->remove(); }
+RestartResult TaskHandle::restart() const { return task_ != nullptr ? task_->restart() : RestartResult::Refused; }
+bool TaskHandle::remove() const { return task_ != nullptr && task_->remove(); }
 
 bool TaskHandle::wait_ready_within(Duration timeout) const {
   if (task_ == nullptr) return false;

@@ -58,7 +58,8 @@ struct CallResult<F, std::enable_if_t<std::is_invocable_v<F&, const std::stop_to
   static constexpr bool takes_token = true;
 };
 template <class F>
-struct CallResult<F, std::enable_if_t<!std::is_invocable_v<F&, const std::stop_token&> && std::is_invocable_v<F&>>> {
+struct CallResult<F, std::enable_if_t<std::conjunction_v<std::negation<std::is_invocable<F&, const std::stop_token&>>,
+                                                         std::is_invocable<F&>>>> {
   using type = std::invoke_result_t<F&>;
   static constexpr bool callable = true;
   static constexpr bool takes_token = false;
