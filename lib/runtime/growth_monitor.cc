@@ -77,7 +77,8 @@ GrowthMonitor::Seen GrowthMonitor::look_at_runners(TimePoint now) noexcept {
   Seen seen;
   pool_.for_each_runner([&](Runner& runner) {
     const std::uint64_t before = runner.record.sequence();
-    const bool captured = runner.record.look(runner.view(), now);
+    const bool captured = runner.record.look(
+        runner.view(), now, [&] { return activity_of(runner.thread_id.load(std::memory_order_relaxed)); });
     seen.moved |= runner.record.sequence() != before;
     runner.note_captured(captured);
     ++(captured ? seen.captured : seen.others);

@@ -83,6 +83,8 @@ class alignas(64) Runner {
   bool being_joined = false;        // by the one that retired next
   std::atomic<bool> active{false};  // its thread may run jobs
 
+  std::atomic<pid_t> thread_id{0};
+
   // Of the growth monitor.
   CaptureRecord record;
 

@@ -6,6 +6,8 @@
 #include <shared_mutex>
 #include <utility>
 
+#include <unistd.h>
+
 #include "runtime/arena.h"
 #include "runtime/runner_pool.h"
 
@@ -193,6 +195,7 @@ void RunnerPool::continue_wave() noexcept {
 void RunnerPool::run(void* runner_place) noexcept {
   Runner& runner = *static_cast<Runner*>(runner_place);
   RunnerPool& pool = runner.pool;
+  runner.thread_id.store(gettid(), std::memory_order_relaxed);
   pool.thread_state_.apply();
   const bool core = runner.kind == Runner::Kind::Core;
   if (core) pool.continue_wave();

@@ -58,8 +58,9 @@ class GrowthTest : public ::testing::TestWithParam<int> {
     }
   }
 
+  // Fewer: a worker of oneTBB that an earlier test had left may end meanwhile.
   void TearDown() override {
-    EXPECT_TRUE(eventually([&] { return thread_count() == threads_before_; }));
+    EXPECT_TRUE(eventually([&] { return thread_count() <= threads_before_; })) << thread_names();
   }
 
   Gate release_;
@@ -163,7 +164,7 @@ TEST_P(GrowthTest, SurplusRunnersRetireAfterASecond) {
   const int threads = thread_count();
   post_waiting(runtime, 20, kBlocking);
   ASSERT_TRUE(begun_.reaches(20));
-  EXPECT_GE(thread_count(), threads + 20 - GetParam());
+  EXPECT_GE(runtime->stats().runners, 20);
   release_.open();
   ASSERT_TRUE(ended_.reaches(20));
   EXPECT_TRUE(eventually([&] { return runtime->stats().runners == GetParam(); }));

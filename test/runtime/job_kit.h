@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -127,8 +128,10 @@ class TestRuntime {
   bool started_ = false;
 };
 
-/// How many threads the process has.
+/// How many threads the process has. Workers of oneTBB may end at any time.
 int thread_count();
+/// For messages.
+std::string thread_names();
 
 }  // namespace engin::runtime
 

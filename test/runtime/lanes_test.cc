@@ -17,8 +17,8 @@ class LanesTest : public ::testing::Test {
   // step of a coroutine that returns within a millisecond captures nobody.
   std::string order_of(const std::vector<std::pair<Lane, char>>& jobs) {
     for (const auto& [lane, name] : jobs) {
-      made_.push_back(&runtime_.make(kStep, [this, name = name] {
-        order_.push_back(name);
+      made_.push_back(&runtime_.make(kStep, [this, symbol = name] {
+        order_.push_back(symbol);
         ran_.add();
       }));
     }
