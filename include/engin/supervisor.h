@@ -130,8 +130,9 @@ class ENGIN_EXPORT Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   /// An orderly shutdown if there was none. If user code still runs after it: see OnStraggler. In a job of its own it
-  /// throws WouldDeadlock, having requested the shutdown. In the child of a fork it does nothing.
-  ~Supervisor() noexcept(false);
+  /// ends the process by a WouldDeadlock that names the task: it can neither wait nor, being a destructor, throw. In the
+  /// child of a fork it does nothing.
+  ~Supervisor();
 
   /// Hands over a callable: f(std::stop_token) or f(), returning void, absl::Status, Co<> or Co<absl::Status>, or
   /// every(period, f). Before start() it is registered; afterwards it runs at once. It is called again, the same object,

@@ -19,7 +19,7 @@ TimePoint due_time(TimePoint base, Duration period, std::uint64_t n) noexcept {
 void Task::begin_series(TimePoint now) noexcept {
   series_->base = detail::saturating_add(now, series_->spec.options.first);
   series_->index = 0;
-  series_->next = detail::saturating_add(series_->base, call_jitter());
+  series_->next = series_->scheduled = detail::saturating_add(series_->base, call_jitter());
   series_->in_call = false;
   series_->asked = false;
 }
@@ -34,6 +34,7 @@ bool Task::run_series(bool resumed, RawEnd& end) noexcept {
       const TimePoint now = core_.runtime().now();
       turn_.began = now;
       series_->in_call = true;
+      take_turn(now);
       series_->asked = false;
       const base::Lock lock(mutex);
       series_->call_now = false;
@@ -79,7 +80,7 @@ bool Task::end_call(RawEnd& end) noexcept {
   {
     Section section(*this);
     outcome_fixed_ = false;
-    if (stop_begun()) return false;
+    if (stop_reached(strand_) || (failed && stop_begun())) return false;  // judged as the attempt that it ends
     plan_next_call(now);
     if (!failed) {
       ++completed_;
@@ -109,20 +110,29 @@ Duration Task::call_jitter() const noexcept {
   return Duration(static_cast<Duration::rep>(core_.random(id_, turn_.attempt * 1'000'003 + series_->index) % (span + 1)));
 }
 
+/// The first call of the schedule that is certainly not due by `now`, whatever its jitter.
+std::uint64_t Task::first_call_after(TimePoint now) const noexcept {
+  const TimePoint certain = now - series_->spec.options.jitter;
+  if (certain < series_->base) return 0;
+  return static_cast<std::uint64_t>((certain - series_->base) / series_->spec.period) + 1;
+}
+
+/// A call begins. If it is the scheduled one (and not one that restart() or a backoff put before it), it stands for all
+/// that fell due by now.
+void Task::take_turn(TimePoint now) noexcept {
+  if (now >= series_->scheduled) series_->index = std::max(series_->index + 1, first_call_after(now));
+}
+
 /// The schedule has no drift: the n-th call is due at base + n * period, whenever the one before was made.
 void Task::plan_next_call(TimePoint now) noexcept {
   Series& s = *series_;
-  const Duration period = s.spec.period;
-  std::uint64_t due_by_now = s.index;  // the latest call that fell due until now
-  if (now > s.base) due_by_now = std::max(due_by_now, static_cast<std::uint64_t>((now - s.base) / period));
-  const bool missed = due_by_now > s.index;
-  if (missed && s.spec.options.overlap == Overlap::RunOnce) {
-    s.index = due_by_now;
-    s.next = now;
+  const std::uint64_t not_missed = first_call_after(now);
+  if (s.index < not_missed && s.spec.options.overlap == Overlap::RunOnce) {
+    s.next = s.scheduled = now;
     return;
   }
-  s.index = now < s.base ? 0 : due_by_now + 1;  // before the base only by restart()
-  s.next = detail::saturating_add(due_time(s.base, period, s.index), call_jitter());
+  s.index = std::max(s.index, not_missed);
+  s.next = s.scheduled = detail::saturating_add(due_time(s.base, s.spec.period, s.index), call_jitter());
 }
 
 }  // namespace engin::detail

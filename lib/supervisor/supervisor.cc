@@ -17,7 +17,7 @@ using detail::Core;
 Supervisor::Supervisor(SupervisorOptions options)
     : core_(new Core(std::move(options)), [](Core* core) { core->unref(); }) {}
 
-Supervisor::~Supervisor() noexcept(false) { core_->close(); }
+Supervisor::~Supervisor() { core_->close(); }
 
 TaskHandle Supervisor::adopt(detail::BodyPtr body, TaskOptions* options, const detail::PeriodicSpec* periodic,
                              detail::CallSite where) {

@@ -74,8 +74,9 @@ struct Series {
   PeriodicSpec spec;
   // Owned by whoever owns the strand.
   TimePoint base{};          // the phase: first due time of this attempt
-  std::uint64_t index = 0;   // of the next due call
-  TimePoint next{};          // when that call is to be made
+  std::uint64_t index = 0;   // of the next scheduled call
+  TimePoint scheduled{};     // when that is to be made
+  TimePoint next{};          // when the next call is to be made: then, or earlier after a failure
   bool in_call = false;
   bool gave_way = false;
   bool asked = false;        // retry_if, about this call's failure
@@ -218,6 +219,8 @@ class Task {
   bool restart_allowed(TimePoint at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void reset_delays() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   Duration call_jitter() const noexcept;
+  std::uint64_t first_call_after(TimePoint now) const noexcept;
+  void take_turn(TimePoint now) noexcept;
   void plan_next_call(TimePoint now) noexcept;
 
   // stop.cc
