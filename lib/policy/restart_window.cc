@@ -15,9 +15,6 @@ bool RestartWindow::allow(TimePoint when, const RestartLimit& limit) noexcept {
   if (count() >= *limit.max_restarts) return false;
   if (groups_ == 0 || newest_ == group_) {
     make_room();
-  }
-  // make_room() may have merged, and left the newest group with room.
-  if (groups_ == 0 || newest_ == group_) {
     ++groups_;
     newest_ = 0;
   }
@@ -70,7 +67,7 @@ void RestartWindow::forget_before(TimePoint now) noexcept {
   if (groups_ == 0) reset();
 }
 
-// Afterwards there is a free place in the ring, or the newest group is not full.
+// Afterwards there is a free place in the ring.
 void RestartWindow::make_room() noexcept {
   if (groups_ < capacity_ || grow()) return;
   merge_pairs();
@@ -88,15 +85,12 @@ bool RestartWindow::grow() noexcept {
   return true;
 }
 
-// Two neighbours become one, known by the later; a last one without a partner becomes a group that is half full.
+// Two neighbours become one, known by the later. Called with a full ring, whose size is even, and a full newest group.
 void RestartWindow::merge_pairs() noexcept {
-  const bool odd = groups_ % 2 != 0;
-  const std::uint32_t pairs = groups_ / 2;
-  for (std::uint32_t i = 0; i < pairs; ++i) at(i) = at(2 * i + 1);
-  if (odd) at(pairs) = at(groups_ - 1);
-  newest_ = odd ? group_ : 2 * group_;
+  groups_ /= 2;
+  for (std::uint32_t i = 0; i < groups_; ++i) at(i) = at(2 * i + 1);
   group_ *= 2;
-  groups_ = pairs + (odd ? 1 : 0);
+  newest_ = group_;
 }
 
 std::uint64_t RestartWindow::count() const noexcept { return groups_ == 0 ? 0 : (groups_ - 1) * group_ + newest_; }
