@@ -223,14 +223,9 @@ void Task::reset_delays() {
   if (window_) window_->reset();
 }
 
-FailureMemory::Room Task::failure_room() noexcept {
-  bool first = false;
-  {
-    const base::Lock lock(mutex);
-    if (!failures_.wants_room()) return {};
-    first = failures_.is_first();
-  }
-  return FailureMemory::make_room(first);
+// Without the lock: only the strand's owner, who calls this, ever changes what is looked at.
+FailureMemory::Room Task::failure_room() noexcept ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  return failures_.wants_room() ? FailureMemory::make_room(failures_.is_first()) : FailureMemory::Room();
 }
 
 bool Task::stopped_as_unresponsive() noexcept {
@@ -248,7 +243,7 @@ bool Task::after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& se
       end_with(TaskEvent::EndCompleted, now, section);
       return false;
     case Follow::CompleteAndEnd:
-      note_end(section, what, now, Decision::Shutdown);
+      note_end(section, what, now, core_.shutting_down() ? Decision::None : Decision::Shutdown);
       end_with(TaskEvent::EndCompleted, now, section);
       core_.begin_shutdown(make_cause(ShutdownCause::Kind::TaskReturned));
       section.wake_waiters();
@@ -262,7 +257,7 @@ bool Task::after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& se
       end_with(TaskEvent::EndFailed, now, section);
       return false;
     case Follow::FailAndEnd:
-      note_end(section, what, now, Decision::Shutdown);
+      note_end(section, what, now, core_.shutting_down() ? Decision::None : Decision::Shutdown);
       end_with(TaskEvent::EndFailed, now, section);
       core_.begin_shutdown(make_cause(ShutdownCause::Kind::TaskFailed));
       section.wake_waiters();
