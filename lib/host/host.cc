@@ -123,6 +123,9 @@ void Host::make_all(bool invocations) {
     }
     try {
       assembly_.make(node);
+    } catch (const SupervisorStopping&) {  // so it was asked to stop meanwhile
+      if (stop_asked()) return;
+      throw;
     } catch (...) {
       const std::string text = assembly_.path_to(node) + " failed: " + describe(std::current_exception());
       std::throw_with_nested(StartFailed("engin: " + text));

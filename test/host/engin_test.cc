@@ -489,6 +489,18 @@ TEST_F(EnginTest, AProviderMayRequestTheStopAndIsToldThatItCannotWaitForIt) {
   EXPECT_THAT(log, ElementsAre("make 1", "destroy 1")) << "nothing is made any more";
 }
 
+TEST_F(EnginTest, AnInvocationThatIsRefusedSinceAStopWasRequestedIsNoFailedStart) {
+  Engin* self = nullptr;
+  Engin app(Supply(options()), Invoke([&](Supervisor& s) {
+              self->request_stop("changed my mind");
+              s.supervise([] {});
+            }),
+            Invoke([this] { log.push_back("not reached"); }));
+  self = &app;
+  EXPECT_EQ(app.run(), 0);
+  EXPECT_THAT(log, IsEmpty());
+}
+
 TEST_F(EnginTest, AStopDuringALifecycleStartFiresItsTokenAndRollsBack) {
   Engin* self = nullptr;
   Engin app(Supply(options()), Invoke([&](Lifecycle& lifecycle) {
