@@ -1,6 +1,7 @@
 // What a handle, and the supervisor at shutdown, ask of a task.
 #include <utility>
 
+#include "supervisor/context.h"
 #include "supervisor/core.h"
 #include "supervisor/task.h"
 
@@ -119,10 +120,15 @@ void Task::leave_registry(Section& section) {
   begin_disposal(section);
 }
 
-/// What belongs to the user is destroyed by a job: on a runner, without a lock.
+/// What belongs to the user is destroyed on a runner, without a lock: on this one, if the task ends on it, or by a job.
 void Task::begin_disposal(Section& section) {
   if (disposing_) return;
   disposing_ = true;
+  const JobContext* job = current_job();
+  if (job != nullptr && job->kind == JobContext::Kind::Body && job->task == this) {
+    section.dispose_here();
+    return;
+  }
   core_.disposal_begins();
   post_stop_job(section);
 }
@@ -155,7 +161,6 @@ void Task::dispose() noexcept {
     disposed_ = true;
     section.wake_waiters();
   }
-  core_.disposal_ends();
 }
 
 TaskState Task::state() noexcept {

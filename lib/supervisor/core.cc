@@ -230,11 +230,7 @@ void Core::forget(Task& task) noexcept {
 }
 
 void Core::task_ended(Task& task) noexcept {
-  {
-    const base::Lock lock(mutex_);
-    --active_;
-  }
-  if (shutting_down()) task_settled(task);
+  count_change(&task, -1, 0);
   runtime_->notify_waiters();
 }
 
@@ -243,13 +239,7 @@ void Core::task_started_again() noexcept {
   ++active_;
 }
 
-void Core::task_straggles(Task& task, int change) noexcept {
-  {
-    const base::Lock lock(mutex_);
-    straggling_ += static_cast<std::uint64_t>(static_cast<std::int64_t>(change));
-  }
-  if (shutting_down() && change > 0) task_settled(task);
-}
+void Core::task_straggles(Task& task, int change) noexcept { count_change(change > 0 ? &task : nullptr, 0, change); }
 
 void Core::disposal_begins() noexcept {
   const base::Lock lock(mutex_);
@@ -406,6 +396,7 @@ std::optional<ShutdownCause> Core::shutdown_cause() const {
 }
 
 void Core::for_each_task(const std::function<void(const TaskHandle&)>& f) {
+  check_process();
   TaskId after = 0;
   Task* batch[64];
   while (const std::size_t n = next_tasks(after, false, batch, std::size(batch))) {
@@ -419,6 +410,7 @@ void Core::for_each_task(const std::function<void(const TaskHandle&)>& f) {
 }
 
 std::optional<TaskHandle> Core::find(std::string_view name) {
+  check_process();
   Task* found = nullptr;
   {
     const base::Lock lock(mutex_);
@@ -440,6 +432,7 @@ std::optional<TaskHandle> Core::find(std::string_view name) {
 }
 
 SupervisorSnapshot Core::snapshot() {
+  check_process();
   SupervisorSnapshot out;
   out.name = options_.name;
   out.taken = runtime_->now();

@@ -126,7 +126,8 @@ class Core final : private runtime::Listener {
   void grace_over() noexcept;         // timer: the token's callbacks or an observer take too long
   void launch_stops() noexcept;       // any runner
   void stop_next() noexcept;          // any runner: StopOrder::Reverse
-  void task_settled(Task& task) noexcept;
+  void count_change(Task* settled, int active, int straggling) noexcept;
+  bool claim_end() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void check_settled() noexcept;
   void deadline_due() noexcept;       // timer
   void force_end() noexcept;          // a runner, or a thread that waits

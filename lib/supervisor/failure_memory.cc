@@ -99,8 +99,8 @@ void FailureMemory::add(const FailureText& text, RawEnd& end, Room& room, std::e
   }
   old = std::exchange(exception_, nullptr);
   // A kept bad_alloc would hold on to the emergency memory that the next one needs.
-  if (!base::is_bad_alloc(end.exception)) exception_ = end.exception;
-  status_ = end.status;
+  if (!base::is_bad_alloc(end.exception)) exception_ = std::move(end.exception);
+  status_ = std::move(end.status);
 }
 
 Failure FailureMemory::latest() const {

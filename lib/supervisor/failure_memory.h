@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <typeinfo>
@@ -26,7 +27,19 @@ struct FailureText {
   Duration uptime{};
   std::uint64_t attempt = 0;
   std::uint8_t size = 0;
-  char text[MaxText] = {};
+  char text[MaxText];  // `size` of them
+
+  FailureText() noexcept {}  // NOLINT(modernize-use-equals-default): leaves the text as it is
+  FailureText(const FailureText& other) noexcept { *this = other; }
+  FailureText& operator=(const FailureText& other) noexcept {
+    type = other.type;
+    time = other.time;
+    uptime = other.uptime;
+    attempt = other.attempt;
+    size = other.size;
+    std::memcpy(text, other.text, size);
+    return *this;
+  }
 
   /// Calls what() of the user's exception: not under a lock.
   static FailureText of(const RawEnd& end, TimePoint time, Duration uptime, std::uint64_t attempt) noexcept;
@@ -51,7 +64,8 @@ class FailureMemory {
   bool wants_room() const noexcept { return !latest_ || (!history_ && count_ > 0); }
   static Room make_room(bool first) noexcept;
 
-  /// Keeps it. The exception that it takes the place of goes to `old`, to be destroyed outside the lock.
+  /// Keeps it, and takes exception and Status out of `end`. The exception that it takes the place of goes to `old`, to be
+  /// destroyed outside the lock.
   void add(const FailureText& text, RawEnd& end, Room& room, std::exception_ptr& old) noexcept;
 
   bool empty() const noexcept { return count_ == 0; }

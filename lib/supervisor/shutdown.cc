@@ -37,6 +37,7 @@ void for_each(Core& core, F f) {
 }  // namespace
 
 void Core::begin_shutdown(ShutdownCause cause) noexcept {
+  if (process_is_forked()) return;
   bool up = false;
   {
     const base::Lock lock(mutex_);
@@ -122,7 +123,7 @@ void Core::stop_next() noexcept {
     const bool settled_already = task->ended_or_straggling();
     task->unref();
     const base::Lock lock(mutex_);
-    if (!settled_already || reverse_current_ == 0) return;  // task_settled() goes on
+    if (!settled_already || reverse_current_ == 0) return;  // count_change() goes on
     reverse_current_ = 0;
   }
   {
@@ -132,30 +133,35 @@ void Core::stop_next() noexcept {
   check_settled();
 }
 
-void Core::task_settled(Task& task) noexcept {
+/// A task has ended, or straggles, or does so no more. `settled`: shutdown waits for that one no longer.
+void Core::count_change(Task* settled, int active, int straggling) noexcept {
   bool next = false;
+  bool end = false;
   {
     const base::Lock lock(mutex_);
-    if (reverse_current_ == task.id()) {
+    active_ += static_cast<std::uint64_t>(static_cast<std::int64_t>(active));
+    straggling_ += static_cast<std::uint64_t>(static_cast<std::int64_t>(straggling));
+    if (settled != nullptr && reverse_current_ == settled->id()) {
       reverse_current_ = 0;
       next = true;
     }
+    end = claim_end();
   }
   if (next) post(next_job_, Lane::Stop);
-  check_settled();
+  if (end) post(end_job_, Lane::Control);
 }
 
-void Core::check_settled() noexcept {
-  {
-    const base::Lock lock(mutex_);
-    if (phase_.load() != Phase::Stopping || !all_launched_ || active_ != straggling_ || disposing_ != 0 ||
-        pending_events_.load() != 0 || end_posted_) {
-      return;
-    }
-    end_posted_ = true;
+/// True, once: every task has been told to stop, and nothing is left to wait for.
+bool Core::claim_end() noexcept {
+  if (!all_launched_ || phase_.load() != Phase::Stopping || active_ != straggling_ || disposing_ != 0 ||
+      pending_events_.load() != 0 || end_posted_) {
+    return false;
   }
-  post(end_job_, Lane::Control);
+  end_posted_ = true;
+  return true;
 }
+
+void Core::check_settled() noexcept { count_change(nullptr, 0, 0); }
 
 void Core::deadline_due() noexcept { post(force_job_, Lane::Stop); }
 

@@ -212,7 +212,10 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
       task.note(section, EventKind::StopRequested, now, [&](Event& e) { e.reason = task.stop_reason_; });
     }
   }
-  if (dispose) task.dispose();
+  if (dispose) {
+    task.dispose();
+    task.core_.disposal_ends();
+  }
   if (source.stop_possible()) {
     source.request_stop();  // runs the user's stop callbacks
     task.cut_short(task.strand_);
@@ -250,10 +253,12 @@ void Task::finish_stop(TimePoint now, Section& section) {
 void Task::arm_watch(TimePoint due) {
   drop_watch();
   ref();
+  watch_armed_ = true;
   core_.runtime().arm(watch_, due, watch_tag_);
 }
 
 void Task::drop_watch() {
+  if (!std::exchange(watch_armed_, false)) return;
   ++watch_tag_;
   if (core_.runtime().cancel(watch_)) unref();  // never the last: the caller holds one
 }
@@ -261,7 +266,8 @@ void Task::drop_watch() {
 void Task::watch_due(runtime::Timer& timer, std::uint32_t tag) noexcept {
   Task& task = of_watch(timer);
   Section section(task);
-  if (task.watch_tag_ == tag) {
+  if (task.watch_armed_ && task.watch_tag_ == tag) {
+    task.watch_armed_ = false;
     const TimePoint now = task.core_.runtime().now();
     if (task.stop_requested_.load(std::memory_order_relaxed)) {
       if (task.live_ || task.in_stop_callbacks_ != 0) task.become_straggler(now, section);

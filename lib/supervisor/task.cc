@@ -200,13 +200,14 @@ Section::~Section() {
     task.ref();
   }
   // Kept alive across the rest, whatever the posted jobs do meanwhile.
-  const bool more = ended_ || forget_ || straggles_ != 0 || unrefs_ != 0 || wake_ || post_outbox || count_ != 0;
+  const bool more = ended_ || forget_ || dispose_ || straggles_ != 0 || unrefs_ != 0 || wake_ || post_outbox || count_ != 0;
   if (more) task.ref();
   task.mutex.unlock();
   for (int i = 0; i < count_; ++i) core.runtime().post(*posts_[i].job, posts_[i].lane);
   if (post_outbox) core.runtime().post(task.outbox_->job, runtime::Lane::Control);
   if (straggles_ != 0) core.task_straggles(task, straggles_);
   if (forget_) core.forget(task);
+  if (dispose_) task.dispose();
   if (ended_) {
     task.settle_end();
     core.task_ended(task);

@@ -292,6 +292,7 @@ class Task {
   bool disposing_ ABSL_GUARDED_BY(mutex) = false;
   bool disposed_ ABSL_GUARDED_BY(mutex) = false;
   bool unresponsive_ ABSL_GUARDED_BY(mutex) = false;   // this stall was reported
+  bool watch_armed_ ABSL_GUARDED_BY(mutex) = false;
   HookStage hook_stage_ ABSL_GUARDED_BY(mutex) = HookStage::None;
   HookResult hook_result_ ABSL_GUARDED_BY(mutex) = HookResult::None;
   StopReason stop_reason_ ABSL_GUARDED_BY(mutex) = StopReason::None;
@@ -335,6 +336,7 @@ class ABSL_SCOPED_LOCKABLE Section {
   void ended() noexcept { ended_ = true; }
   void straggles(int change) noexcept { straggles_ += change; }
   void forget() noexcept { forget_ = true; }
+  void dispose_here() noexcept { dispose_ = true; }
   void unref() noexcept { ++unrefs_; }
   /// The caller delivers the events itself, after this section.
   void deliver_here() noexcept { deliver_here_ = true; }
@@ -354,6 +356,7 @@ class ABSL_SCOPED_LOCKABLE Section {
   bool wake_ = false;
   bool ended_ = false;
   bool forget_ = false;
+  bool dispose_ = false;
   bool deliver_here_ = false;
 };
 
