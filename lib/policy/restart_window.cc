@@ -85,12 +85,12 @@ bool RestartWindow::grow() noexcept {
   return true;
 }
 
-// Two neighbours become one, known by the later. Called with a full ring, whose size is even, and a full newest group.
+// Two neighbours become one, known by the later. Called with a full ring, whose size is even, and a full newest group,
+// before a new one is begun.
 void RestartWindow::merge_pairs() noexcept {
   groups_ /= 2;
   for (std::uint32_t i = 0; i < groups_; ++i) at(i) = at(2 * i + 1);
   group_ *= 2;
-  newest_ = group_;
 }
 
 std::uint64_t RestartWindow::count() const noexcept { return groups_ == 0 ? 0 : (groups_ - 1) * group_ + newest_; }

@@ -291,6 +291,35 @@ TEST_F(PrinterTest, TellsNinetyLinesOfAllTasksASecondAndKeepsTenForTheSupervisor
                   "last 1 s, last: t200: system_error: connection refused"});
 }
 
+TEST_F(PrinterTest, WhatHadNoRoomIsToldAfterAMinute) {
+  for (TaskId task = 1; task <= 200; ++task) take(failure_of(task, start));
+  EXPECT_EQ(take(of_task(EventKind::Registered, 1, start + 59s)), Lines());
+  EXPECT_EQ(take(of_task(EventKind::Registered, 1, start + 61s)),
+            Lines{"engin: left out, since there was too much to tell: 110 failures and 0 other events of tasks within "
+                  "0 s, until 1 min 1 s ago, last: t200: system_error: connection refused"});
+  EXPECT_EQ(take(of_task(EventKind::Registered, 1, start + 3min)), Lines());
+}
+
+TEST_F(PrinterTest, SumsKeepTheLimitAndNoneIsForgotten) {
+  // Nine tasks a second can become condensed.
+  for (TaskId task = 1; task <= 135; ++task) storm(task, 20, start + (task - 1) / 9 * 2s, 900ms);
+  const auto tell_at = [&](Duration d) { return take(of_task(EventKind::Registered, 1, start + d)).size(); };
+  EXPECT_EQ(tell_at(2min), 90U);
+  EXPECT_EQ(tell_at(2min + 999ms), 0U);
+  EXPECT_EQ(tell_at(2min + 1s), 45U);
+  EXPECT_EQ(tell_at(5min), 0U);
+}
+
+TEST_F(PrinterTest, ASumKeepsTheLimitOfItsTask) {
+  storm(1, 20, start, 1s);
+  Lines lines;
+  for (int i = 0; i < 20; ++i) {
+    for (const std::string& line : take(of_task(EventKind::Straggler, 1, start + 70s + i * 1ms))) lines.push_back(line);
+  }
+  ASSERT_EQ(lines.size(), 10U);  // the sum is one of them
+  EXPECT_EQ(lines[0].substr(0, 26), "engin: t1: failed 10 times");
+}
+
 TEST_F(PrinterTest, NoSecondHasMoreThanTenLinesOfATaskOrAHundredOfAll) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     EventPrinter printer;

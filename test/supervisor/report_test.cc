@@ -150,6 +150,7 @@ ShutdownReport a_bad_one() {
        .hook = HookResult::NotStarted,
        .failure = refused(),
        .clean = false},
+      {.id = 9, .name = "uplink", .outcome = Outcome::Failed, .failure = refused()},  // the cause, and not late
       {.id = 5, .name = "fine", .outcome = Outcome::Stopped, .hook = HookResult::Returned, .failure = refused()},
   };
   report.stragglers = {{.id = 1, .name = "hung", .what = "body", .age = 1h},
