@@ -24,8 +24,9 @@ Failure::Failure(const std::type_info* type, std::string_view message, std::exce
       attempt_(attempt) {}
 
 std::string Failure::type() const {
+  // Abseil's inline namespace (absl::lts_20220623::Status) says nothing to a reader.
+  if (!status_.ok() || (type_ != nullptr && *type_ == typeid(absl::Status))) return "absl::Status";
   if (type_ != nullptr) return base::type_name(*type_);
-  if (!status_.ok()) return "absl::Status";
   // An exception of another language has no type that C++ could name. Attempts count from 1: 0 is no failure at all.
   return attempt_ != 0 ? "foreign exception" : "";
 }

@@ -58,6 +58,9 @@ TEST(FailureTest, AStatusIsAFailureToo) {
   const Failure failure(nullptr, status.ToString(), nullptr, status, {}, {}, 1);
   EXPECT_EQ(failure.type(), "absl::Status");
   EXPECT_EQ(failure.describe(), "absl::Status: UNAVAILABLE: refused");
+  // Kept as text, or with its type: never with the name of Abseil's inline namespace.
+  EXPECT_EQ(of(typeid(absl::Status), "UNAVAILABLE: refused").type(), "absl::Status");
+  EXPECT_EQ(Failure(&typeid(absl::Status), "", nullptr, status, {}, {}, 1).type(), "absl::Status");
   EXPECT_EQ(failure.status(), status);
 }
 
