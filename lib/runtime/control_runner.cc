@@ -21,7 +21,7 @@ void ControlRunner::end() noexcept {
 }
 
 void ControlRunner::post(Job& job) noexcept {
-  jobs_.push(job, [](std::size_t /*size*/) {});
+  jobs_.push(job, [] {});
   alarm_.ring();
 }
 

@@ -18,6 +18,8 @@ constexpr Duration kMovingPace = milliseconds(1);
 constexpr Duration kStarvingPace = milliseconds(10);
 constexpr Duration kFirstRetry = milliseconds(10);
 constexpr Duration kLastRetry = seconds(1);
+// It is cheaper to look twice in vain than to be woken once more.
+constexpr int kQuietLooks = 2;
 // Threads for stop jobs are started a few per look.
 constexpr std::size_t kStopWave = 8;
 
@@ -49,6 +51,7 @@ void GrowthMonitor::run() noexcept {
         continue;
       }
       pace_ = kFastPace;
+      quiet_looks_ = 0;
     }
     alarm.wait(round, next_look);
     alarm.set_asleep(false);
@@ -62,8 +65,10 @@ TimePoint GrowthMonitor::look(TimePoint now) noexcept {
   if (ready.all == 0) {
     said_starving_ = false;
     starving_.store(false, std::memory_order_relaxed);
-    return TimePoint::max();
+    return quiet_looks_++ < kQuietLooks ? now + kMovingPace : TimePoint::max();
   }
+  quiet_looks_ = 0;
+  if (seen.jobs_to_give) pool_.wake_if_all_idle();
   pace_ = seen.moved ? std::min(2 * pace_, kMovingPace) : kFastPace;
   if (seen.others == 0 && !pool_.someone_free()) {
     relieve(ready, seen, now);
@@ -84,6 +89,7 @@ GrowthMonitor::Seen GrowthMonitor::look_at_runners(TimePoint now) noexcept {
     ++(captured ? seen.captured : seen.others);
     // It will not come back for what it has in its own queue.
     if (captured && runner.local.size() > 0) pool_.share_jobs_of(runner);
+    seen.jobs_to_give |= runner.has_jobs_to_give();
   });
   return seen;
 }

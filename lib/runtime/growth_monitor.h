@@ -33,6 +33,7 @@ class GrowthMonitor {
     int captured = 0;
     int others = 0;      // runners that will come for a job
     bool moved = false;  // a runner has another job than last time
+    bool jobs_to_give = false;
   };
 
   void run() noexcept;
@@ -50,6 +51,7 @@ class GrowthMonitor {
 
   // The monitor thread's own.
   Duration pace_{};             // between looks
+  int quiet_looks_ = 0;         // since a job was ready
   bool said_starving_ = false;  // in this stretch
   Duration retry_delay_{};      // after the system refused a thread
   TimePoint retry_at_ = TimePoint::min();

@@ -24,14 +24,14 @@ class ReadyQueue {
     const base::Lock lock(mutex_);
     jobs_.push(job);
     publish_size();
-    look(jobs_.size());
+    look();
   }
   template <class Look>
   void append(JobList& jobs, Look look) noexcept {
     const base::Lock lock(mutex_);
     jobs_.append(jobs);
     publish_size();
-    look(jobs_.size());
+    look();
   }
   detail::Job* pop() noexcept {
     if (size() == 0) return nullptr;
@@ -40,21 +40,7 @@ class ReadyQueue {
     publish_size();
     return job;
   }
-  /// The first half, rounded up or down, at most `most`.
-  JobList take_half(std::size_t most, bool round_up) noexcept {
-    const base::Lock lock(mutex_);
-    const std::size_t half = (jobs_.size() + (round_up ? 1 : 0)) / 2;
-    JobList taken = jobs_.take(half < most ? half : most);
-    publish_size();
-    return taken;
-  }
-  JobList take_all() noexcept {
-    const base::Lock lock(mutex_);
-    JobList taken = std::move(jobs_);
-    publish_size();
-    return taken;
-  }
-
+  /// A hint, for who would take the mutex in vain.
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
   std::size_t exact_size() const noexcept {
     const base::Lock lock(mutex_);

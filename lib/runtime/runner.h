@@ -10,7 +10,7 @@
 #include "base/futex.h"
 #include "base/thread.h"
 #include "runtime/capture.h"
-#include "runtime/ready_queue.h"
+#include "runtime/local_queue.h"
 #include "runtime/runtime.h"
 
 namespace engin::runtime {
@@ -47,6 +47,12 @@ class alignas(64) Runner {
     return capture_after_.load(std::memory_order_relaxed) >= kShortJob.count() &&
            blocks_.load(std::memory_order_relaxed) != sequence_.load(std::memory_order_relaxed);
   }
+  /// Whether it has jobs that another one should take. Its last one stays with a runner that is about to come back for
+  /// it.
+  bool has_jobs_to_give() const noexcept {
+    const std::size_t size = local.size();
+    return size > 1 || (size == 1 && !in_short_job());
+  }
   /// Any thread. The parts may be of two consecutive jobs; then the sequence number changes before the next look.
   RunnerView view() const noexcept {
     RunnerView view;
@@ -69,7 +75,7 @@ class alignas(64) Runner {
   }
 
   /// Put into by this runner alone, taken from by all.
-  ReadyQueue local;
+  LocalQueue local;
   /// Counts what this runner took, for taking turns. Its own.
   std::uint32_t turn = 0;
 

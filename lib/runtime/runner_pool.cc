@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/asymmetric_fence.h"
 #include "runtime/spin.h"
 
 // Posting, taking, searching, parking. Threads come and go in runner_threads.cc.
@@ -28,25 +29,17 @@ Runner* RunnerPool::here() const noexcept {
 // --- Posting. ---
 
 void RunnerPool::post(Job& job, Lane lane) noexcept {
-  Others others;
   if (lane == Lane::Ready) {
     Runner* runner = here();
     if (runner != nullptr && runner->kind == Runner::Kind::Core) {
-      bool only_one = false;
-      runner->local.push(job, [&](std::size_t size) {
-        others = look_at_others();
-        only_one = size == 1;
-      });
-      if (!only_one || !runner->in_short_job()) {
-        tell(others);
-      } else if (others.monitor_asleep) {
-        alarm_.ring_if_asleep();
-      }
+      const std::size_t size = runner->local.push(job);
+      tell_of_local_jobs(size == 1 && runner->in_short_job());
       return;
     }
   }
+  Others others;
   ReadyQueue& queue = lane == Lane::Stop ? stop_jobs_ : lane == Lane::Ready ? ready_jobs_ : fresh_jobs_;
-  queue.push(job, [&](std::size_t /*size*/) { others = look_at_others(); });
+  queue.push(job, [&] { others = look_at_others(); });
   tell(others);
   // The monitor may be waiting for the moment when others might count as captured.
   if (lane == Lane::Stop && !others.search && !others.parked) alarm_.ring();
@@ -62,6 +55,17 @@ void RunnerPool::tell(Others others) noexcept {
   if (others.parked && wake_one()) return;
   // Had the monitor been awake then, it would look before it sleeps, after the push.
   if (others.monitor_asleep) alarm_.ring_if_asleep();
+}
+
+// After a job was put into the local queue of the calling thread's runner.
+void RunnerPool::tell_of_local_jobs(bool only_one_for_myself) noexcept {
+  base::AsymmetricFence::light();  // the other one is in any_ready
+  if (alarm_.asleep()) alarm_.ring_if_asleep();
+  if (!only_one_for_myself) wake_if_all_idle();
+}
+
+void RunnerPool::wake_if_all_idle() noexcept {
+  if (parked_.load(std::memory_order_relaxed) > 0 && searching_.load(std::memory_order_relaxed) == 0) wake_one();
 }
 
 bool RunnerPool::wake_one() noexcept {
@@ -141,7 +145,6 @@ Job* RunnerPool::try_next(Runner& runner) noexcept {
   if (Job* job = stop_jobs_.pop()) return job;
   if (turn % kFreshTurn == 0) {
     if (Job* job = fresh_jobs_.pop()) return job;
-    if (Job* job = steal(runner)) return job;
   }
   if (turn % 2 == 0) {
     if (Job* job = ready_jobs_.pop()) return job;
@@ -156,17 +159,13 @@ Job* RunnerPool::steal(Runner& thief) noexcept {
   const std::size_t places = places_used_.load(std::memory_order_acquire);
   for (std::size_t i = 1; i < places; ++i) {
     Runner& victim = *runner_at((thief.index + i) % places);
-    const std::size_t size = victim.local.size();
-    if (size == 0 || &victim == &thief) continue;
-    // The last one stays with a runner that is about to come back for it.
-    const bool leave_one = victim.in_short_job();
-    JobList taken = victim.local.take_half(kMostStolen, !leave_one);
+    if (&victim == &thief || !victim.has_jobs_to_give()) continue;
+    JobList taken = victim.local.take_half(kMostStolen, !victim.in_short_job());
     Job* job = taken.pop();
     if (job == nullptr) continue;
     if (!taken.empty()) {
-      Others others;
-      thief.local.append(taken, [&](std::size_t /*size*/) { others = look_at_others(); });
-      tell(others);  // who looked in between saw these in no queue
+      thief.local.append(taken);
+      tell_of_local_jobs(false);  // who looked meanwhile saw these in no queue
     }
     return job;
   }
@@ -205,29 +204,28 @@ void RunnerPool::end_search() noexcept {
   if (look_for_work()) tell(look_at_others());
 }
 
-// Looks into every queue under its mutex; whether there is something that a searching runner would take. What is left
-// to its own runner is the monitor's concern.
-bool RunnerPool::look_for_work() noexcept {
-  if (stop_jobs_.exact_size() > 0 || ready_jobs_.exact_size() > 0 || fresh_jobs_.exact_size() > 0) return true;
-  bool left = false;
+// Whether there is something that a searching runner would take. Exact for the shared queues.
+bool RunnerPool::look_for_work() const noexcept {
+  if (shared_jobs_exactly()) return true;
   const std::size_t places = places_used_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < places; ++i) {
-    const Runner& other = *runner_at(i);
-    const std::size_t size = other.local.exact_size();
-    if (size > 1 || (size == 1 && !other.in_short_job())) return true;
-    if (size == 1) left = true;
+    if (runner_at(i)->has_jobs_to_give()) return true;
   }
-  if (left) alarm_.ring_if_asleep();
   return false;
 }
 
 bool RunnerPool::any_ready() const noexcept {
-  if (stop_jobs_.exact_size() > 0 || ready_jobs_.exact_size() > 0 || fresh_jobs_.exact_size() > 0) return true;
+  if (shared_jobs_exactly()) return true;
+  base::AsymmetricFence::heavy();  // the other one is in tell_of_local_jobs
   const std::size_t places = places_used_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < places; ++i) {
-    if (runner_at(i)->local.exact_size() > 0) return true;
+    if (runner_at(i)->local.size() > 0) return true;
   }
   return false;
+}
+
+bool RunnerPool::shared_jobs_exactly() const noexcept {
+  return stop_jobs_.exact_size() > 0 || ready_jobs_.exact_size() > 0 || fresh_jobs_.exact_size() > 0;
 }
 
 // The caller is counted in searching_; it is again when this returns ToSearch.

@@ -29,21 +29,25 @@ namespace engin::runtime {
 /// and when it finds nothing, half of what another one has. Every so often Fresh comes first, so that it cannot starve.
 ///
 /// No wake-up is lost. A runner that runs out of work *searches* (it is counted in `searching_`) and then *parks*
-/// (`parked_`). The monitor is *asleep* when there is no work at all. Whoever puts a job into a queue reads these three
-/// before it lets go of the queue's mutex, and
+/// (`parked_`). The monitor is *asleep* when there is no work at all.
+///
+/// Shared queues: whoever puts a job in reads these three before it lets go of the queue's mutex, and
 ///   (1) if somebody searches, leaves the job to it;
 ///   (2) else, if somebody is parked, wakes it, and it searches;
 ///   (3) else, if the monitor is asleep, wakes it.
-/// Whoever parks, and the monitor before it sleeps, publishes that first and then looks into every queue under its
-/// mutex. Each queue's mutex orders the two: either the look comes after the push, and finds the job; or the push comes
-/// after the look, and reads what was published before it. In the same way, the last one to stop searching, because it
-/// found a job, looks into every queue afterwards and does (2) or (3) for what it finds: so (1) leaves the job to
-/// somebody who will either run it, or wake another one. Hence, while a job is ready, a runner searches or the monitor
-/// watches.
+/// Whoever parks, and the monitor before it sleeps, publishes that first and then looks into the queue under its mutex.
+/// The mutex orders the two: either the look comes after the push, and finds the job; or the push comes after the look,
+/// and reads what was published before it. In the same way, the last one to stop searching, because it found a job,
+/// looks into the queues afterwards and does (2) or (3) for what it finds: so (1) leaves the job to somebody who will
+/// either run it, or wake another one. Hence, while a job is ready, a runner searches or the monitor watches.
 ///
-/// One exception to (2): the first job that a short job posts to its own runner's queue is left to that runner, which
-/// is about to return, and nobody else takes it. That costs no wake-up and keeps a pair of coroutines that wake each
-/// other on one processor. (3) is done for it, and the monitor gives it to the others if the runner is captured.
+/// Local queues have no mutex that their owner takes. Whoever puts a job in wakes the monitor if it is asleep; a fence
+/// on both sides (AsymmetricFence) makes sure that either it sees the monitor asleep, or the monitor sees the job
+/// before it sleeps. So while a job is in a local queue, the monitor watches, wakes a parked runner for it, and if the
+/// owner is captured gives it to all. That is the guarantee; in most cases the owner wakes somebody itself.
+///
+/// It does not for the first job that a short job posts: its runner is about to return, and nobody else takes that job.
+/// This costs no wake-up, and keeps a pair of coroutines that wake each other on one processor.
 class RunnerPool {
  public:
   struct Options {
@@ -89,10 +93,12 @@ class RunnerPool {
   Alarm& alarm() noexcept { return alarm_; }
   void for_each_runner(absl::FunctionRef<void(Runner&)> f) const;
   Ready ready() const noexcept;
-  /// Whether anything is in a queue: exactly, each queue looked into under its mutex.
+  /// Whether anything is in a queue. Exact, if the alarm was set asleep before.
   bool any_ready() const noexcept;
   /// Somebody parks, searches or is starting.
   bool someone_free() const noexcept;
+  /// Wakes a runner if some are parked and none searches.
+  void wake_if_all_idle() noexcept;
   /// Gives the jobs in the runner's own queue to all.
   void share_jobs_of(Runner& runner) noexcept;
   /// Adds up to `wave` runners: one now, whose first act is to start the next two, and so on, while jobs are ready.
@@ -116,6 +122,7 @@ class RunnerPool {
 
   Others look_at_others() const noexcept;
   void tell(Others others) noexcept;
+  void tell_of_local_jobs(bool only_one_for_myself) noexcept;
   bool wake_one() noexcept;
 
   static void run(void* runner) noexcept;
@@ -127,7 +134,8 @@ class RunnerPool {
   Job* search(Runner& runner) noexcept;
   Job* spin(Runner& runner) noexcept;
   void end_search() noexcept;
-  bool look_for_work() noexcept;
+  bool look_for_work() const noexcept;
+  bool shared_jobs_exactly() const noexcept;
   Woken park(Runner& runner) noexcept;
   bool unpark(Runner& runner) noexcept;
   bool retires(Runner& runner) noexcept;

@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "base/asymmetric_fence.h"
 #include "runtime/arena.h"
 #include "runtime/runner_pool.h"
 
@@ -27,6 +28,7 @@ RunnerPool::RunnerPool(Options options)
       // One who retires gives its place back only when it has joined the one before.
       capacity_(static_cast<std::size_t>(options_.max_runners + kMaxStopRunners + 2)),
       places_(std::make_unique<std::atomic<Runner*>[]>(capacity_)) {
+  base::AsymmetricFence::prepare();
   const base::Lock lock(mutex_);
   parked_runners_.reserve(capacity_);
 }
@@ -263,7 +265,7 @@ void RunnerPool::share_jobs_of(Runner& runner) noexcept {
   JobList jobs = runner.local.take_all();
   if (jobs.empty()) return;
   Others others;
-  ready_jobs_.append(jobs, [&](std::size_t /*size*/) { others = look_at_others(); });
+  ready_jobs_.append(jobs, [&] { others = look_at_others(); });
   tell(others);
 }
 
