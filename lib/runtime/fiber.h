@@ -3,9 +3,13 @@
 #ifndef ENGIN_LIB_RUNTIME_FIBER_H_
 #define ENGIN_LIB_RUNTIME_FIBER_H_
 
-#include <ucontext.h>
-
 #include <cstddef>
+
+#if defined(__x86_64__) && defined(__linux__)
+#define ENGIN_FAST_SWITCH 1
+#else
+#include <ucontext.h>
+#endif
 
 namespace engin::runtime {
 
@@ -32,10 +36,15 @@ class Fiber {
     void* caught = nullptr;
     unsigned int uncaught = 0;
   };
+#ifdef ENGIN_FAST_SWITCH
+  static void begin(Fiber* self);
+  void* stack_pointer_ = nullptr;  // while something else runs
+#else
   static void begin(unsigned int high, unsigned int low);
+  ucontext_t context_{};
+#endif
   void arrived() noexcept;
 
-  ucontext_t context_{};
   Entry entry_ = nullptr;
   void* argument_ = nullptr;
   std::byte* stack_ = nullptr;

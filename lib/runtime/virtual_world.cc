@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/mutex.h"
+
 namespace engin::runtime {
 
 namespace {
@@ -12,12 +14,55 @@ namespace {
 constexpr TimePoint Beginning = TimePoint(std::chrono::hours(24 * 365));
 /// So many steps without time passing are a loop that never ends.
 constexpr std::size_t MostStepsAtOneMoment = 50'000'000;
+/// So many fibers are kept for worlds to come: making one takes longer than most worlds last.
+constexpr std::size_t MostKept = 64;
+
+thread_local VirtualWorld* world_here = nullptr;  // the one that runs on this thread
+thread_local int locks_held = 0;                  // by what runs; nothing that holds one is ever set aside
 
 }  // namespace
 
+struct VirtualWorld::Carrier {
+  Carrier() : fiber(&VirtualWorld::carry, this) {}
+  VirtualWorld* world = nullptr;
+  Fiber fiber;
+  Job* job = nullptr;
+  Timer* timer = nullptr;
+  std::uint32_t tag = 0;
+  Turn turn = Turn::None;
+  bool waiting = false;
+  bool woken = false;  // stands among the ready
+  TimePoint wake_at = TimePoint::max();
+};
+
+class VirtualWorld::CarrierPool {
+ public:
+  static CarrierPool& here() {
+    thread_local CarrierPool pool;
+    return pool;
+  }
+  std::unique_ptr<Carrier> take() {
+    if (kept_.empty()) return std::make_unique<Carrier>();
+    std::unique_ptr<Carrier> carrier = std::move(kept_.back());
+    kept_.pop_back();
+    return carrier;
+  }
+  void give_back(std::unique_ptr<Carrier> carrier) {
+    if (kept_.size() < MostKept) kept_.push_back(std::move(carrier));
+  }
+
+ private:
+  std::vector<std::unique_ptr<Carrier>> kept_;
+};
+
 VirtualWorld::VirtualWorld(std::uint64_t seed) : now_(Beginning), random_(seed) {}
 
-VirtualWorld::~VirtualWorld() = default;
+VirtualWorld::~VirtualWorld() {
+  for (Carrier* carrier : idle_) carrier->world = nullptr;
+  for (std::unique_ptr<Carrier>& carrier : carriers_) {
+    if (carrier->world == nullptr) CarrierPool::here().give_back(std::move(carrier));
+  }
+}
 
 void VirtualWorld::start(Listener&) {}
 
@@ -31,7 +76,36 @@ void VirtualWorld::post(Job& job, Lane lane) noexcept {
 
 // Now and then the attempt goes on at once although others are ready, as it may where others are quick to take their
 // turn; mostly it does not, so that an endless chain of restarts is many steps.
-bool VirtualWorld::others_ready() const noexcept { return random_.below(4) != 0; }
+bool VirtualWorld::others_ready() const noexcept { return choose(4) != 0; }
+
+std::size_t VirtualWorld::choose(std::size_t n) const noexcept {
+  if (n < 2) return 0;
+  const std::size_t pick = chooser_ != nullptr ? chooser_->choose(n) : random_.below(n);
+  ++choices_;
+  schedule_ = base::mix(schedule_ ^ (n << 32) ^ pick);
+  return pick;
+}
+
+void VirtualWorld::interrupt(std::uint32_t one_in) noexcept {
+  interrupt_ = one_in;
+  base::lock_point.store(&VirtualWorld::at_lock, std::memory_order_relaxed);
+}
+
+void VirtualWorld::at_lock(int change) noexcept {
+  if (world_here == nullptr || world_here->interrupt_ == 0) return;
+  if (change < 0) --locks_held;
+  if (locks_held == 0) world_here->maybe_interrupt();
+  if (change > 0) ++locks_held;
+}
+
+void VirtualWorld::maybe_interrupt() noexcept {
+  if (current_ == nullptr) return;
+  if (ready_.empty() && (control_busy_ || control_.empty()) && (timer_busy_ || due_.empty())) return;
+  if (choose(interrupt_) != 0) return;
+  Carrier& carrier = *current_;
+  ready_.push_back({nullptr, &carrier, nullptr, 0});
+  Fiber::change(carrier.fiber, outside_);
+}
 
 void VirtualWorld::arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept {
   timers_.arm(timer, due, tag);
@@ -48,60 +122,86 @@ void VirtualWorld::collect_due() {
   TimerQueue::Due due[32];
   while (const std::size_t n = timers_.pop_due(now_, due)) {
     timer_count_ -= n;
-    for (std::size_t i = 0; i < n; ++i) ready_.push_back({nullptr, nullptr, due[i].timer, due[i].tag});
+    for (std::size_t i = 0; i < n; ++i) due_.push_back({nullptr, nullptr, due[i].timer, due[i].tag});
   }
   for (Carrier* carrier : waiting_) {
     if (carrier->wake_at <= now_) wake(*carrier);
   }
 }
 
-bool VirtualWorld::step() {
-  collect_due();
-  const bool control = !control_busy_ && !control_.empty();
-  const std::size_t choices = ready_.size() + (control ? 1 : 0);
-  if (choices == 0) return false;
-  const std::size_t pick = random_.below(choices);
-  Ready item;
-  if (pick == ready_.size()) {
+/// Chooses among all that could run.
+bool VirtualWorld::take(Ready& item, Turn& turn) {
+  const std::size_t due = timer_busy_ ? 0 : due_.size();
+  const std::size_t control = control_busy_ || control_.empty() ? 0 : 1;
+  const std::size_t n = ready_.size() + due + control;
+  if (n == 0) return false;
+  std::size_t pick = choose(n);
+  std::vector<Ready>* from = &ready_;
+  if (pick >= ready_.size()) {
+    pick -= ready_.size();
+    from = &due_;
+    turn = Turn::Timer;
+  }
+  if (turn == Turn::Timer && pick == due) {
+    turn = Turn::Control;
     item.job = control_.front();
     control_.pop_front();
-    control_busy_ = true;
-  } else {
-    item = std::exchange(ready_[pick], ready_.back());
-    ready_.pop_back();
-  }
-  if (item.timer != nullptr) {
-    item.timer->fire(*item.timer, item.tag);
     return true;
   }
-  Carrier* carrier = item.carrier;
-  if (carrier == nullptr) {
-    if (idle_.empty()) {
-      carriers_.push_back(std::make_unique<Carrier>(*this));
-      idle_.push_back(carriers_.back().get());
-    }
-    carrier = idle_.back();
-    idle_.pop_back();
-    carrier->job = item.job;
-    carrier->control = pick == ready_.size() && control;
-  }
-  enter(*carrier);
+  item = std::exchange((*from)[pick], from->back());
+  from->pop_back();
   return true;
+}
+
+bool VirtualWorld::step() {
+  collect_due();
+  Ready item;
+  Turn turn = Turn::None;
+  if (!take(item, turn)) return false;
+  if (item.carrier == nullptr) {
+    item.carrier = &idle_carrier();
+    item.carrier->job = item.job;
+    item.carrier->timer = item.timer;
+    item.carrier->tag = item.tag;
+    item.carrier->turn = turn;
+    if (turn == Turn::Control) control_busy_ = true;
+    if (turn == Turn::Timer) timer_busy_ = true;
+  }
+  enter(*item.carrier);
+  return true;
+}
+
+VirtualWorld::Carrier& VirtualWorld::idle_carrier() {
+  if (idle_.empty()) {
+    carriers_.push_back(CarrierPool::here().take());
+    carriers_.back()->world = this;
+    idle_.push_back(carriers_.back().get());
+  }
+  Carrier& carrier = *idle_.back();
+  idle_.pop_back();
+  return carrier;
 }
 
 void VirtualWorld::enter(Carrier& carrier) {
   current_ = &carrier;
+  VirtualWorld* const outer = std::exchange(world_here, this);
   Fiber::change(outside_, carrier.fiber);
+  world_here = outer;
   current_ = nullptr;
 }
 
 void VirtualWorld::carry(void* argument) {
   auto& carrier = *static_cast<Carrier*>(argument);
-  VirtualWorld& world = carrier.world;
   for (;;) {
-    Job& job = *std::exchange(carrier.job, nullptr);
-    job.type->run(job);
-    if (carrier.control) world.control_busy_ = false;
+    VirtualWorld& world = *carrier.world;
+    if (Timer* const timer = std::exchange(carrier.timer, nullptr)) {
+      timer->fire(*timer, carrier.tag);
+    } else {
+      Job& job = *std::exchange(carrier.job, nullptr);
+      job.type->run(job);
+    }
+    if (carrier.turn == Turn::Control) world.control_busy_ = false;
+    if (carrier.turn == Turn::Timer) world.timer_busy_ = false;
     world.idle_.push_back(&carrier);
     Fiber::change(carrier.fiber, world.outside_);
   }

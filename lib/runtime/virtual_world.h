@@ -17,9 +17,21 @@
 
 namespace engin::runtime {
 
+/// Makes a world's choices instead of its seed.
+class Chooser {
+ public:
+  /// Which of `n` > 1 things is taken, from 0.
+  virtual std::size_t choose(std::size_t n) = 0;
+
+ protected:
+  ~Chooser() = default;
+};
+
 /// Every job runs on a fiber. One that waits (Runtime::wait, Runtime::sleep) is left there, and taken up again when what
 /// it waits for has come. All runnable things (jobs, fibers that woke, timers that are due) are choices; `step` takes one
-/// of them, chosen by the seed. The control lane alone is in order and one at a time.
+/// of them, chosen by the seed. The control lane alone is in order and one at a time, and so are timers, in any order.
+///
+/// Nothing interrupts what runs until it waits or ends, unless `interrupt` asks for it.
 class VirtualWorld final : public Runtime {
  public:
   explicit VirtualWorld(std::uint64_t seed);
@@ -32,8 +44,17 @@ class VirtualWorld final : public Runtime {
   void pass(Duration d) { now_ = detail::saturating_add(now_, d); }
   std::optional<TimePoint> next_deadline() const noexcept;
   std::size_t pending_timers() const noexcept { return timer_count_; }
-  std::size_t ready_jobs() const noexcept { return ready_.size() + control_.size(); }
+  std::size_t ready_jobs() const noexcept { return ready_.size() + due_.size() + control_.size(); }
   void spawn(std::function<void()> f);
+  /// From now on what runs may be interrupted before a lock is taken and after it was let go, one time in `one_in` if
+  /// something else is ready; 0: never. A callback of a stop token must not be: its thread is how std::stop_callback
+  /// recognises it, and all fibers have the same.
+  void interrupt(std::uint32_t one_in) noexcept;
+  /// Null: the seed decides.
+  void set_chooser(Chooser* chooser) noexcept { chooser_ = chooser; }
+  /// How many choices there were between more than one thing, and a hash of all of them.
+  std::uint64_t choices() const noexcept { return choices_; }
+  std::uint64_t schedule() const noexcept { return schedule_; }
   bool inside() const noexcept { return current_ != nullptr; }
 
   TimePoint now() const noexcept override { return now_; }
@@ -53,17 +74,9 @@ class VirtualWorld final : public Runtime {
   Stats stats() const noexcept override;
 
  private:
-  /// A fiber that runs one job after another.
-  struct Carrier {
-    explicit Carrier(VirtualWorld& w) : world(w), fiber(&VirtualWorld::carry, this) {}
-    VirtualWorld& world;
-    Fiber fiber;
-    Job* job = nullptr;
-    bool control = false;  // the job came from the control lane
-    bool waiting = false;
-    bool woken = false;    // stands among the ready
-    TimePoint wake_at = TimePoint::max();
-  };
+  /// A fiber that runs one job after another, in one world after another.
+  struct Carrier;
+  class CarrierPool;
   /// One runnable thing.
   struct Ready {
     Job* job = nullptr;
@@ -71,6 +84,8 @@ class VirtualWorld final : public Runtime {
     Timer* timer = nullptr;
     std::uint32_t tag = 0;
   };
+  /// What must not run twice at a time.
+  enum class Turn : std::uint8_t { None, Control, Timer };
 
   static void carry(void* carrier);
   void enter(Carrier& carrier);
@@ -78,12 +93,19 @@ class VirtualWorld final : public Runtime {
   void leave(TimePoint until);
   void wake(Carrier& carrier) noexcept;
   void collect_due();
+  std::size_t choose(std::size_t n) const noexcept;
+  bool take(Ready& item, Turn& turn);
+  Carrier& idle_carrier();
+  static void at_lock(int change) noexcept;
+  void maybe_interrupt() noexcept;
 
   TimePoint now_;
   mutable base::Random random_;
   TimerQueue timers_;
   std::size_t timer_count_ = 0;
   std::vector<Ready> ready_;
+  std::vector<Ready> due_;  // timers
+  bool timer_busy_ = false;
   std::deque<Job*> control_;
   bool control_busy_ = false;
   std::vector<std::unique_ptr<Carrier>> carriers_;
@@ -91,6 +113,10 @@ class VirtualWorld final : public Runtime {
   std::vector<Carrier*> waiting_;
   Carrier* current_ = nullptr;
   Fiber outside_;
+  Chooser* chooser_ = nullptr;
+  std::uint32_t interrupt_ = 0;
+  mutable std::uint64_t choices_ = 0;
+  mutable std::uint64_t schedule_ = 0;
 };
 
 }  // namespace engin::runtime

@@ -76,6 +76,7 @@ bool WakeupWait::arm_wakeup(Wait& wait, Strand& strand) noexcept {
                               : saturating_add(task.core().runtime().now(), self.timeout);
   // The wakeup's lock comes before the task's. Both are held here, so that a notify either finds the permit not yet
   // taken, or finds this waiter parked.
+  const base::NoLockPoint held;
   self.wakeup.mutex_.lock();
   if (self.wakeup.permit_) {
     self.wakeup.permit_ = false;
@@ -232,6 +233,7 @@ detail::WakeupWait* Wakeup::pop() noexcept {
 void Wakeup::notify() noexcept {
   detail::Strand* woken = nullptr;
   {
+    const base::NoLockPoint held;
     const std::lock_guard lock(mutex_);
     // One that stop or its timeout has claimed is passed over: the notification is for one that still waits.
     while (detail::WakeupWait* const wait = pop()) {
@@ -250,6 +252,7 @@ void Wakeup::notify() noexcept {
 void Wakeup::notify_all() noexcept {
   runtime::Job* woken = nullptr;  // chained by their jobs, which stand in no queue while they are ours
   {
+    const base::NoLockPoint held;
     const std::lock_guard lock(mutex_);
     runtime::Job** end = &woken;
     while (detail::WakeupWait* const wait = pop()) {

@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/mutex.h"
+
 namespace engin::simulation {
 
 namespace {
@@ -39,6 +41,7 @@ class Watch {
   struct Fired {
     Watch* watch;
     void operator()() const {
+      const base::NoLockPoint here;  // see VirtualWorld::interrupt
       watch->stopped_ = true;
       if (watch->hook_) return;
       Record r;
@@ -135,7 +138,7 @@ Co<absl::Status> run_coroutine(Simulation& s, int task, const Script& script, bo
       }
       case Op::Suspend: {
         auto start = [&s, d = step.d](Resumer resumer) { s.resume_after(std::move(resumer), d); };
-        auto cancel = [&s] { s.preempt(); };
+        auto cancel = [] {};
         co_await suspend(start, cancel);
         break;
       }

@@ -386,6 +386,8 @@ void Simulation::calm_down() {
 }
 
 RunResult Simulation::run() {
+  if (options_.chooser != nullptr) world_.world().set_chooser(options_.chooser);
+  world_.world().interrupt(scenario_.preemption);
   build();
   drive(scenario_.chaos_steps, now() + scenario_.chaos_time);
   bool done = false;
@@ -423,6 +425,8 @@ RunResult Simulation::run() {
   final_.live_frames = live_frames;
   final_.pending_timers = world_.pending_timers();
   final_.ready_jobs = world_.ready_jobs();
+  result_.choices = world_.world().choices();
+  result_.schedule = world_.world().schedule();
   for (const auto& checker : checkers_) checker->finish(final_);
   if (stuck_) (void)supervisor_.release();  // it cannot be destroyed
   return std::move(result_);

@@ -14,9 +14,14 @@
 #include "test/simulation/checker.h"
 #include "test/simulation/scenario.h"
 
+namespace engin::runtime {
+class Chooser;
+}
+
 namespace engin::simulation {
 
 struct RunOptions {
+  runtime::Chooser* chooser = nullptr;  // instead of the seed
   bool keep_history = false;
   bool snapshots = true;  // look at all tasks now and then
 };
