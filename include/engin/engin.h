@@ -65,7 +65,7 @@ ENGIN_EXPORT std::ostream& operator<<(std::ostream&, const EnginReport&);
 namespace detail {
 class Host;
 using HostPtr = std::unique_ptr<Host, void (*)(Host*)>;
-ENGIN_EXPORT HostPtr make_host(OptionData options);
+ENGIN_EXPORT HostPtr make_host(Option options);
 }  // namespace detail
 
 /// Makes what the options provide and something needs, starts it in order, supervises the tasks, and takes everything

@@ -6,13 +6,11 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <optional>
 #include <source_location>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "engin/detail/export.h"
 #include "engin/detail/inject.h"
@@ -26,21 +24,8 @@ enum class SignalExit : std::uint8_t {
 };
 
 namespace detail {
-
-struct SignalSettings {
-  std::vector<int> signals;
-  SignalExit exit = SignalExit::Report;
-};
-
-struct OptionData {
-  std::vector<Element> elements;
-  std::optional<SignalSettings> signals;
-
-  OptionData() = default;
-  explicit OptionData(Element element) { elements.push_back(std::move(element)); }
-};
-
-}  // namespace detail
+struct OptionData;
+}
 
 /// Something an Engin is made of. Made by the functions below, handed to an Engin or a Block; move-only. A function may
 /// return one: `engin::Option storage() { return engin::Block("storage", engin::Provide(make_pool), ...); }`.
@@ -49,23 +34,29 @@ struct OptionData {
 /// `std::shared_ptr<T>`; `Named<T, "primary">` for a named one; `std::vector<std::reference_wrapper<T>>` for all
 /// providers of T, named or not, in the order of the options, possibly none. All but the collection name exactly one
 /// provider of T.
-class Option {
+class ENGIN_EXPORT Option {
  public:
-  explicit Option(detail::OptionData data) noexcept : data_(std::move(data)) {}
-  detail::OptionData release() && noexcept { return std::move(data_); }
+  Option(const detail::Description& what, std::unique_ptr<detail::Maker> maker,
+         std::initializer_list<detail::Need> needs);
+  explicit Option(std::unique_ptr<detail::OptionData> data) noexcept;
+  Option(Option&&) noexcept;
+  Option& operator=(Option&&) noexcept;
+  ~Option();
+  std::unique_ptr<detail::OptionData> release() && noexcept;
 
  protected:
-  detail::Element& element() noexcept { return data_.elements.front(); }
+  void set_name(std::string name);
+  void set_faces(detail::Face face, bool keep_others);
 
  private:
-  detail::OptionData data_;
+  std::unique_ptr<detail::OptionData> data_;
 };
 
 /// What Provide and Supply return: an Option that gives a T.
 template <class T>
 class [[nodiscard]] Provider : public Option {
  public:
-  explicit Provider(detail::Element element) : Option(detail::OptionData(std::move(element))) {}
+  using Option::Option;
 
   /// Known as Interface, a public base of T, instead of as T. Called several times: as each of them.
   ///     Provide(make_postgres).as<Database>()
@@ -74,15 +65,14 @@ class [[nodiscard]] Provider : public Option {
     static_assert(std::is_convertible_v<T*, std::add_const_t<Interface>*>,
                   "engin: as<Interface>() needs a public base of what is provided");
     if constexpr (std::is_convertible_v<T*, std::add_const_t<Interface>*>) {
-      if (!std::exchange(as_interface_, true)) element().faces.clear();
-      element().faces.push_back(detail::face_of<T, Interface>());
+      set_faces(detail::face_of<T, Interface>(), std::exchange(as_interface_, true));
     }
     return std::move(*this);
   }
 
   /// Known under a name only, for parameters of type Named<T, "name">.
   Provider named(std::string name) && {
-    element().name = std::move(name);
+    set_name(std::move(name));
     return std::move(*this);
   }
 
@@ -91,6 +81,10 @@ class [[nodiscard]] Provider : public Option {
 };
 
 namespace detail {
+
+/// All in one, in their order, and the block that they are in.
+ENGIN_EXPORT Option join(std::string_view block, std::initializer_list<Option*> parts);
+ENGIN_EXPORT Option override_with(Option provider);
 
 template <class F>
 constexpr const char* callee_kind() noexcept {
@@ -116,16 +110,23 @@ struct Gives<F, true> {
   using type = typename Kept<typename Signature<F>::result>::type;
 };
 
+/// What gives an R.
 template <class R>
-Element provider_of(Element::Kind kind, const char* callee, std::source_location where) {
+constexpr Description gives(Description::Kind kind, const char* callee, std::source_location where) {
   using T = typename Kept<R>::type;
   return {.kind = kind,
           .constant = std::is_const_v<T>,
           .borrowed = Kept<R>::borrowed,
           .made = &tag_of<T>(),
-          .faces = {face_of<T, T>()},
+          .face = face_of<T, T>(),
           .callee = callee,
           .where = where};
+}
+
+/// Makes an O from a description, a maker and the needs of a list of parameters.
+template <class O, class Needs, class F>
+O option_with(const Description& what, F make) {
+  return Needs::with_needs([&](std::initializer_list<Need> needs) { return O(what, maker(std::move(make)), needs); });
 }
 
 }  // namespace detail
@@ -143,13 +144,11 @@ auto Provide(F f, std::source_location where = std::source_location::current()) 
     using Result = typename detail::Signature<F>::result;
     using Call = typename detail::Signature<F>::parameters;
     if constexpr (detail::check_result<Result>()) {
-      auto element = detail::provider_of<Result>(detail::Element::Kind::Provide, detail::callee_kind<F>(), where);
-      element.function = detail::function_address(f);
-      element.needs = Call::needs();
-      element.make = [f = std::move(f)](detail::Argument* arguments) mutable {
+      auto what = detail::gives<Result>(detail::Description::Kind::Provide, detail::callee_kind<F>(), where);
+      what.function = detail::function_address(f);
+      return detail::option_with<Provider<T>, Call>(what, [f = std::move(f)](detail::Argument* arguments) mutable {
         return detail::Kept<Result>::keep([&]() -> Result { return Call::call(f, arguments); });
-      };
-      return Provider<T>(std::move(element));
+      });
     }
   }
 }
@@ -161,10 +160,8 @@ auto Provide(std::source_location where = std::source_location::current()) {
   using Constructor = detail::Constructor<T>;
   using Made = typename Constructor::type;
   if constexpr (Constructor::check()) {
-    auto element = detail::provider_of<Made>(detail::Element::Kind::Provide, "its constructor", where);
-    element.needs = Constructor::needs();
-    element.make = &Constructor::make;
-    return Provider<Made>(std::move(element));
+    const auto what = detail::gives<Made>(detail::Description::Kind::Provide, "its constructor", where);
+    return detail::option_with<Provider<Made>, Constructor>(what, &Constructor::make);
   }
 }
 
@@ -174,11 +171,11 @@ template <class V>
 auto Supply(V value, std::source_location where = std::source_location::current()) {
   if constexpr (detail::check_result<V>()) {
     using T = typename detail::Kept<V>::type;
-    auto element = detail::provider_of<V>(detail::Element::Kind::Supply, "Supply", where);
-    element.make = [value = std::move(value)](detail::Argument*) mutable {
-      return detail::Kept<V>::keep([&]() -> V { return std::move(value); });
-    };
-    return Provider<T>(std::move(element));
+    const auto what = detail::gives<V>(detail::Description::Kind::Supply, "Supply", where);
+    return detail::option_with<Provider<T>, detail::Parameters<>>(
+        what, [value = std::move(value)](detail::Argument*) mutable {
+          return detail::Kept<V>::keep([&]() -> V { return std::move(value); });
+        });
   }
 }
 
@@ -191,16 +188,16 @@ Option Invoke(F f, std::source_location where = std::source_location::current())
                   "engin: an Invoke must return nothing, for nobody would see it; throw to refuse the start, or use "
                   "Provide");
     using Call = typename detail::Signature<F>::parameters;
-    detail::Element element{.kind = detail::Element::Kind::Invoke, .callee = detail::callee_kind<F>(), .where = where};
-    element.function = detail::function_address(f);
-    element.needs = Call::needs();
-    element.make = [f = std::move(f)](detail::Argument* arguments) mutable {
+    const detail::Description what{.kind = detail::Description::Kind::Invoke,
+                                   .function = detail::function_address(f),
+                                   .callee = detail::callee_kind<F>(),
+                                   .where = where};
+    return detail::option_with<Option, Call>(what, [f = std::move(f)](detail::Argument* arguments) mutable {
       (void)Call::call(f, arguments);
       return detail::Value();
-    };
-    return Option(detail::OptionData(std::move(element)));
+    });
   } else {
-    return Option(detail::OptionData());
+    return detail::join({}, {});
   }
 }
 
@@ -209,9 +206,8 @@ template <class T>
 Option Entrypoint(std::source_location where = std::source_location::current()) {
   static_assert(detail::Parameter<const T&>::injectable && !detail::is_made_for_call<T>,
                 "engin: Entrypoint<T>() names a type that is provided: no reference, no pointer");
-  detail::Element element{.kind = detail::Element::Kind::Entrypoint, .made = &detail::tag_of<T>(), .where = where};
-  element.needs = detail::Parameters<const T&>::needs();
-  return Option(detail::OptionData(std::move(element)));
+  return Option({.kind = detail::Description::Kind::Entrypoint, .made = &detail::tag_of<T>(), .where = where}, nullptr,
+                {detail::Parameter<const T&>::need()});
 }
 
 /// T is needed, and `pointer` is set to it together with the invocations; for tests, and for a program with its own
@@ -219,28 +215,23 @@ Option Entrypoint(std::source_location where = std::source_location::current()) 
 template <class T>
 Option Populate(T*& pointer, std::source_location where = std::source_location::current()) {
   static_assert(detail::Parameter<T&>::injectable, "engin: Populate(T*& p) needs a pointer to what can be provided");
-  detail::Element element{.kind = detail::Element::Kind::Populate, .made = &detail::tag_of<T>(), .where = where};
-  element.needs = detail::Parameters<T&>::needs();
-  element.make = [&pointer](detail::Argument* arguments) {
-    pointer = &detail::Parameter<T&>::get(*arguments);
-    return detail::Value();
-  };
-  return Option(detail::OptionData(std::move(element)));
+  return Option({.kind = detail::Description::Kind::Populate, .made = &detail::tag_of<T>(), .where = where},
+                detail::maker([&pointer](detail::Argument* arguments) {
+                  pointer = &detail::Parameter<T&>::get(*arguments);
+                  return detail::Value();
+                }),
+                {detail::Parameter<T&>::need()});
 }
 
 namespace detail {
-/// One after the other, as an option of an Engin.
-ENGIN_EXPORT OptionData join(std::string_view block, std::initializer_list<OptionData*> parts);
-ENGIN_EXPORT Option override_with(OptionData provider);
-
 template <class... O>
-OptionData join_options(std::string_view block, O... options) {
+Option join_options(std::string_view block, O... options) {
   static_assert((std::is_base_of_v<Option, O> && ...),
                 "engin: an Engin and a Block are made of options: Provide(...), Supply(...), Invoke(...) and the like");
   if constexpr ((std::is_base_of_v<Option, O> && ...)) {
-    return [block](auto... data) { return join(block, {&data...}); }(std::move(options).release()...);
+    return join(block, {&options...});
   } else {
-    return OptionData();
+    return join({}, {});
   }
 }
 }  // namespace detail
@@ -249,28 +240,24 @@ OptionData join_options(std::string_view block, O... options) {
 /// nothing.
 template <class... O>
 Option Block(std::string_view name, O... options) {
-  return Option(detail::join_options(name, std::move(options)...));
+  return detail::join_options(name, std::move(options)...);
 }
 template <class First, class... O>
   requires(!std::is_convertible_v<First, std::string_view>)
 Option Block(First first, O... options) {
-  return Option(detail::join_options({}, std::move(first), std::move(options)...));
+  return detail::join_options({}, std::move(first), std::move(options)...);
 }
 
 /// Instead of every other provider of the same type and name, wherever it stands: for tests, `Engin(production(),
 /// Override(Supply(FakeClock())))`. An error if there is nothing to override.
 template <class T>
 Option Override(Provider<T> provider) {
-  return detail::override_with(std::move(provider).release());
+  return detail::override_with(std::move(provider));
 }
 
 /// Which signals ask for the shutdown. Default: SIGTERM and SIGINT for run(), none for start(), since a program with a
 /// main loop of its own has its own handlers. The last of several wins. See docs/concepts/host.md.
-inline Option handle_signals(std::initializer_list<int> signals, SignalExit exit = SignalExit::Report) {
-  detail::OptionData data;
-  data.signals = detail::SignalSettings{signals, exit};
-  return Option(std::move(data));
-}
+ENGIN_EXPORT Option handle_signals(std::initializer_list<int> signals, SignalExit exit = SignalExit::Report);
 /// handle_signals(false): none. handle_signals(true): SIGTERM and SIGINT, for start() too.
 template <class Bool>
   requires std::is_same_v<Bool, bool>

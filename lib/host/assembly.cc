@@ -16,7 +16,7 @@ namespace engin::host {
 using detail::Argument;
 using detail::Element;
 using detail::Need;
-using Kind = Element::Kind;
+using Kind = detail::Description::Kind;
 
 namespace {
 
@@ -369,7 +369,7 @@ void Assembly::make(std::size_t at) {
       }
     }
   }
-  if (node.element.make) node.value = node.element.make(arguments.data());
+  if (node.element.maker != nullptr) node.value = node.element.maker->make(arguments.data());
   if (!is_invocation(at) && node.value.object == nullptr) throw Error("it gave null");
 }
 

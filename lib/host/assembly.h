@@ -11,8 +11,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "engin/detail/inject.h"
 #include "engin/graph.h"
+#include "host/option_data.h"
 
 namespace engin::host {
 

@@ -41,18 +41,20 @@ std::string describe(const std::exception_ptr& exception) {
 
 }  // namespace
 
-Host::Host(OptionData options)
-    : settings_(std::move(options.signals)), assembly_(with_own(std::move(options.elements)), 2) {}
+Host::Host(std::unique_ptr<OptionData> options)
+    : settings_(std::move(options->signals)), assembly_(with_own(std::move(options->elements)), 2) {}
 
 // The supervisor is made before, and destroyed after, all that can name it.
 std::vector<Element> Host::with_own(std::vector<Element> elements) {
-  Element supervisor{.made = &tag_of<Supervisor>(), .faces = {face_of<Supervisor, Supervisor>()}};
+  Element supervisor;
+  supervisor.faces = {face_of<Supervisor, Supervisor>()};
   supervisor.needs = {{.type = &tag_of<SupervisorOptions>(), .constant = true, .optional = true}};
-  supervisor.make = [this](Argument* options) {
-    return make_supervisor(static_cast<const SupervisorOptions*>(options[0].object));
-  };
-  Element lifecycle{.borrowed = true, .made = &tag_of<Lifecycle>(), .faces = {face_of<Lifecycle, Lifecycle>()}};
-  lifecycle.make = [this](Argument*) { return Value{nullptr, &lifecycle_}; };
+  supervisor.maker = maker(
+      [this](Argument* options) { return make_supervisor(static_cast<const SupervisorOptions*>(options[0].object)); });
+  Element lifecycle;
+  lifecycle.borrowed = true;
+  lifecycle.faces = {face_of<Lifecycle, Lifecycle>()};
+  lifecycle.maker = maker([this](Argument*) { return Value{nullptr, &lifecycle_}; });
   std::vector<Element> all;
   all.reserve(elements.size() + 2);
   all.push_back(std::move(supervisor));
@@ -395,6 +397,6 @@ EnginReport Host::report() const {
   return phase_ == Phase::Ended ? report_ : EnginReport();
 }
 
-HostPtr make_host(OptionData options) { return {new Host(std::move(options)), &Host::dispose}; }
+HostPtr make_host(Option options) { return {new Host(std::move(options).release()), &Host::dispose}; }
 
 }  // namespace engin::detail

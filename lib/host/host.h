@@ -18,13 +18,14 @@
 #include "engin/engin.h"
 #include "host/assembly.h"
 #include "host/lifecycle_runner.h"
+#include "host/option_data.h"
 #include "host/signals.h"
 
 namespace engin::detail {
 
 class Host {
  public:
-  explicit Host(OptionData options);
+  explicit Host(std::unique_ptr<OptionData> options);
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 

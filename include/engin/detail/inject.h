@@ -6,18 +6,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <source_location>
-#include <string>
-#include <tuple>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
 #include <vector>
 
-#include "absl/functional/any_invocable.h"
 #include "engin/detail/export.h"
-#include "engin/errors.h"
 
 namespace engin {
 
@@ -79,6 +76,18 @@ struct Value {
   void* object = nullptr;
 };
 
+/// Owns what `new` made.
+ENGIN_EXPORT Value own(void* object, void (*destroy)(void*));
+template <class T>
+Value own_new(T* object) {
+  if constexpr (requires { object->weak_from_this(); }) {
+    std::shared_ptr<T> owner(object);  // which tells the object
+    return {std::move(owner), object};
+  } else {
+    return own(object, [](void* made) { delete static_cast<T*>(made); });
+  }
+}
+
 /// A type under which a value can be asked for, and how to get there from what was made.
 struct Face {
   const std::type_info* type = nullptr;
@@ -91,22 +100,36 @@ Face face_of() {
           }};
 }
 
-/// One option, its types forgotten.
-struct Element {
+/// Makes a value, or runs an invocation. Called once at most.
+struct Maker {
+  Maker() = default;
+  Maker(const Maker&) = delete;
+  Maker& operator=(const Maker&) = delete;
+  virtual ~Maker() = default;
+  virtual Value make(Argument* arguments) = 0;
+};
+template <class F>
+struct MakerOf final : Maker {
+  explicit MakerOf(F&& callable) : f(std::move(callable)) {}
+  Value make(Argument* arguments) override { return f(arguments); }
+  F f;
+};
+template <class F>
+std::unique_ptr<Maker> maker(F f) {
+  return std::unique_ptr<Maker>(new MakerOf<F>(std::move(f)));
+}
+
+/// What an option is, apart from its needs and its maker.
+struct Description {
   enum class Kind : std::uint8_t { Provide, Supply, Invoke, Entrypoint, Populate };
   Kind kind = Kind::Provide;
-  bool overrides = false;
-  bool constant = false;   ///< gives a const T
-  bool borrowed = false;   ///< gives what it does not own
-  std::string name = {};   ///< given by named()
-  std::string block = {};  ///< "outer/inner"
+  bool constant = false;  ///< gives a const T
+  bool borrowed = false;  ///< gives what it does not own
   const std::type_info* made = nullptr;
-  std::vector<Face> faces = {};
-  std::vector<Need> needs = {};
+  Face face = {};                  ///< of a provider
   const void* function = nullptr;  ///< to look up its name when a person asks
-  const char* callee = "";         ///< "lambda" or the like, where there is no function
+  const char* callee = "";         ///< "a lambda" or the like, where there is no function
   std::source_location where = {};
-  absl::AnyInvocable<Value(Argument*)> make = {};
 };
 
 // ---- parameters
@@ -205,7 +228,11 @@ constexpr bool check_parameter() {
 template <class... P>
 struct Parameters {
   static constexpr bool check() { return (check_parameter<P>() && ...); }
-  static std::vector<Need> needs() { return {ParameterOf<P>::need()...}; }
+  /// Calls use({needs}).
+  template <class Use>
+  static auto with_needs(Use use) {
+    return use(std::initializer_list<Need>{ParameterOf<P>::need()...});
+  }
   template <class F>
   static decltype(auto) call(F&& f, Argument* arguments) {
     return call_with(f, arguments, std::index_sequence_for<P...>());
@@ -278,9 +305,7 @@ struct Result {
   static constexpr bool borrowed = false;
   template <class Make>
   static Value keep(Make&& make) {
-    std::shared_ptr<R> owner(new R(make()));  // in place, so that R need not be movable
-    void* object = owner.get();
-    return {std::move(owner), object};
+    return own_new(new R(make()));  // in place, so that R need not be movable
   }
 };
 template <class T>
@@ -329,6 +354,8 @@ struct ConstructorNeeds {
   static constexpr std::size_t max = 12;
   static inline Need (*need[max])() = {};
 };
+/// Throws Error if there is none: main has not begun.
+ENGIN_EXPORT Need noted_need(Need (*need)());
 template <class T, std::size_t I, class U>
 struct NoteNeed {
   static const bool noted;
@@ -398,26 +425,22 @@ struct Constructor {
         "can be injected; name the parameters: Provide<T(const Config&, Mailer&)>()");
     return arity >= 0;
   }
-  static std::vector<Need> needs() {
-    std::vector<Need> all;
-    for (int i = 0; i < arity; ++i) {
-      if (ConstructorNeeds<T>::need[i] == nullptr) {
-        throw Error("engin: Provide<T>() was called before main began; name the parameters: Provide<T(...)>()");
-      }
-      all.push_back(ConstructorNeeds<T>::need[i]());
-    }
-    return all;
+  template <class Use>
+  static auto with_needs(Use use) {
+    return with_noted(use, std::make_index_sequence<static_cast<std::size_t>(arity)>());
   }
   static Value make(Argument* arguments) {
     return make_from(arguments, std::make_index_sequence<static_cast<std::size_t>(arity)>());
   }
 
  private:
+  template <class Use, std::size_t... I>
+  static auto with_noted(Use& use, std::index_sequence<I...>) {
+    return use(std::initializer_list<Need>{noted_need(ConstructorNeeds<T>::need[I])...});
+  }
   template <std::size_t... I>
   static Value make_from([[maybe_unused]] Argument* arguments, std::index_sequence<I...>) {
-    std::shared_ptr<T> owner(new T(AnyArgument<T, sizeof...(I), I>{&arguments[I]}...));
-    void* object = owner.get();
-    return {std::move(owner), object};
+    return own_new(new T(AnyArgument<T, sizeof...(I), I>{&arguments[I]}...));
   }
 };
 template <class T, class... P>
@@ -431,15 +454,12 @@ struct Constructor<T(P...)> {
       return false;
     }
   }
-  static std::vector<Need> needs() { return Parameters<P...>::needs(); }
+  template <class Use>
+  static auto with_needs(Use use) {
+    return Parameters<P...>::with_needs(use);
+  }
   static Value make(Argument* arguments) {
-    return Parameters<P...>::call(
-        [](P... p) {
-          std::shared_ptr<T> owner(new T(static_cast<P>(p)...));
-          void* object = owner.get();
-          return Value{std::move(owner), object};
-        },
-        arguments);
+    return Parameters<P...>::call([](P... p) { return own_new(new T(static_cast<P>(p)...)); }, arguments);
   }
 };
 
