@@ -98,6 +98,9 @@ void VirtualWorld::at_lock(int change) noexcept {
   if (change > 0) ++locks_held;
 }
 
+VirtualWorld::Uninterrupted::Uninterrupted() noexcept { ++locks_held; }
+VirtualWorld::Uninterrupted::~Uninterrupted() { --locks_held; }
+
 void VirtualWorld::maybe_interrupt() noexcept {
   if (current_ == nullptr) return;
   if (ready_.empty() && (control_busy_ || control_.empty()) && (timer_busy_ || due_.empty())) return;
@@ -285,7 +288,9 @@ void VirtualWorld::run_inline() noexcept {
   if (!inside()) {
     run_steps(MostStepsAtOneMoment);
   } else {
-    leave(now_);  // whoever drives the world runs what was posted
+    // Whoever drives the world runs what was posted. Once nothing is left that could run now, time may pass.
+    const bool others = !ready_.empty() || !due_.empty() || (!control_busy_ && !control_.empty());
+    leave(others ? now_ : next_deadline().value_or(now_));
   }
 }
 

@@ -50,6 +50,14 @@ class VirtualWorld final : public Runtime {
   /// something else is ready; 0: never. A callback of a stop token must not be: its thread is how std::stop_callback
   /// recognises it, and all fibers have the same.
   void interrupt(std::uint32_t one_in) noexcept;
+  /// While one lives, what runs is not interrupted.
+  class Uninterrupted {
+   public:
+    Uninterrupted() noexcept;
+    Uninterrupted(const Uninterrupted&) = delete;
+    Uninterrupted& operator=(const Uninterrupted&) = delete;
+    ~Uninterrupted();
+  };
   /// Null: the seed decides.
   void set_chooser(Chooser* chooser) noexcept { chooser_ = chooser; }
   /// How many choices there were between more than one thing, and a hash of all of them.

@@ -51,12 +51,13 @@ bool Task::run_series(bool resumed, RawEnd& end) noexcept {
 
 /// True: the next call is due, or stop was requested. False: the strand has left this thread.
 bool Task::await_call() noexcept {
-  if (core_.runtime().now() < series_->next) return park(strand_, nullptr, series_->next);
+  if (core_.runtime().now() < series_->next && !park(strand_, nullptr, series_->next)) return false;
+  if (stop_reached(strand_)) return true;
   if (series_->gave_way || !core_.runtime().others_ready()) {
     series_->gave_way = false;
     return true;
   }
-  series_->gave_way = true;  // a series that is always late lets others go first
+  series_->gave_way = true;  // a series that is always late, or always called early, lets others go first
   resume_later(strand_, runtime::Lane::Ready);
   return false;
 }

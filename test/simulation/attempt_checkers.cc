@@ -1,6 +1,7 @@
 // What must hold of attempts, failures and restarts.
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "test/simulation/checker.h"
@@ -277,7 +278,7 @@ class StoppedIsStopped final : public TaskChecker<OutcomeNote> {
       n.unresponsive = r.reason == StopReason::Unresponsive;
     }
     if (!ends_attempt(r, plan(r.task)) || r.attempt == 0) return;
-    if (n.unresponsive) {
+    if (std::exchange(n.unresponsive, false)) {
       if (r.kind != EventKind::Failed) fail(r, "stopped as unresponsive, and yet no failure");
     } else if (r.kind == EventKind::Stopped) {
       // Without a live attempt it is the task that was stopped.
@@ -370,8 +371,9 @@ class DelaysFollowThePolicy final : public TaskChecker<DelayNote> {
     if (r.time - (n.is_ready ? n.ready : n.began) >= b.reset_after) n.streak = 0;
     Backoff::Range range = b.range(++n.streak);
     if (r.kind == EventKind::Completed) {
+      // At least `initial`, which may itself be jittered.
       range.earliest = std::max(range.earliest, b.range(1).earliest);
-      range.latest = std::max(range.latest, range.earliest);
+      range.latest = std::max(range.latest, b.range(1).latest);
     }
     if (r.delay < range.earliest || r.delay > range.latest) {
       fail(r, "delay " + text(r.delay) + " before restart " + number(n.streak) + " in a row, the policy says " +

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "base/mutex.h"
+#include "runtime/virtual_world.h"
 
 namespace engin::simulation {
 
@@ -41,7 +41,7 @@ class Watch {
   struct Fired {
     Watch* watch;
     void operator()() const {
-      const base::NoLockPoint here;  // see VirtualWorld::interrupt
+      const runtime::VirtualWorld::Uninterrupted here;  // as it says there
       watch->stopped_ = true;
       if (watch->hook_) return;
       Record r;

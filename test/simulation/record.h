@@ -35,7 +35,7 @@ enum class What : std::uint8_t {
   ShutdownSeen,  // right after the step in which it began; `value`: the cause's kind; `task`: whose failure
   Baseline,      // with it, for each task: `state`, `started`
   Seen,          // now and then, for each task: `state`, `started`, `due`
-  ReportSeen,    // a wait returned it; `bad`: not clean; `value`, `task`: the cause; `delay`: its duration
+  ReportSeen,    // a wait returned it; `bad`: not clean; `value`, `task`: the cause; `delay`: its duration; `due`: when that wait began
   Hung,          // before it: a straggler that it names; `value`: 1 if it is a hook
   NotStarted,    // before it: a hook that it reports as NotStarted
   Released,      // calm begins

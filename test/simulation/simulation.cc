@@ -1,9 +1,8 @@
 #include "test/simulation/simulation.h"
 
-#include <charconv>
+#include <algorithm>
 #include <utility>
 
-#include "base/random.h"
 #include "runtime/virtual_world.h"
 #include "test/simulation/behaviours.h"
 
@@ -13,7 +12,9 @@ using namespace std::chrono_literals;
 using Kind = Action::Kind;
 
 namespace {
-constexpr std::uint64_t MostSteps = 200'000;  // more to come to rest is never
+constexpr std::uint64_t MostSteps = 100'000;  // more to come to rest is never
+/// What is always ready would keep time from passing; after so many steps it passes all the same.
+constexpr std::uint64_t MostStepsAtOnce = 500;
 }
 
 Captured::Captured(Simulation& simulation, int task) noexcept : simulation_(&simulation), task_(task) {
@@ -211,6 +212,7 @@ void Simulation::wait_in(const Action& action, int inside) {
   r.task = action.task;
   r.value = static_cast<int>(action.kind);
   bool must_refuse = inside != -1;
+  const TimePoint asked = now();
   try {
     TaskHandle handle = tasks_[static_cast<std::size_t>(action.task)].handle;
     switch (action.kind) {
@@ -227,12 +229,12 @@ void Simulation::wait_in(const Action& action, int inside) {
         handle.wait_ready(action.d);
         break;
       case Kind::Shutdown:
-        if (const ShutdownReport& report = supervisor_->shutdown(); inside == -1) saw_report(report);
+        if (const ShutdownReport& report = supervisor_->shutdown(); inside == -1) saw_report(report, asked);
         break;
       case Kind::WaitFor:
         if (!scenario_.started) return;
         if (const ShutdownReport* report = supervisor_->wait_for(action.d); report != nullptr && inside == -1) {
-          saw_report(*report);
+          saw_report(*report, asked);
         }
         break;
       case Kind::WaitAll:
@@ -257,7 +259,7 @@ void Simulation::wait_in(const Action& action, int inside) {
   }
 }
 
-void Simulation::saw_report(const ShutdownReport& report) {
+void Simulation::saw_report(const ShutdownReport& report, TimePoint asked) {
   see_shutdown();
   if (std::exchange(report_seen_, true)) return;
   for (const Straggler& straggler : report.stragglers) {
@@ -277,12 +279,14 @@ void Simulation::saw_report(const ShutdownReport& report) {
   r.value = static_cast<int>(report.cause.kind);
   r.bad = !report.clean();
   r.delay = report.duration;
+  r.due = asked;
   see(r);
 }
 
 /// The first moment after shutdown began: what there is then.
 void Simulation::see_shutdown() {
   if (shutdown_seen_ || !supervisor_) return;
+  const runtime::VirtualWorld::Uninterrupted at_once;
   const std::optional<ShutdownCause> cause = supervisor_->shutdown_cause();
   if (!cause) return;
   shutdown_seen_ = true;
@@ -368,8 +372,17 @@ bool Simulation::drive(std::uint64_t most, TimePoint until) {
 
 /// Runs until `done`; false if it does not come to that.
 bool Simulation::settle(const bool& done) {
+  TimePoint moment = now();
+  std::uint64_t since = 0;
   for (std::uint64_t n = 0; !done && n < MostSteps; ++n) {
     if (!drive(1, TimePoint::max())) break;
+    if (now() != moment) {
+      moment = now();
+      since = n;
+    } else if (n - since > MostStepsAtOnce) {
+      if (const auto next = world_.next_deadline()) world_.world().pass(std::max(Duration::zero(), *next - now()));
+      since = n;
+    }
     if (!calm_ && scenario_.destroy_before_calm && !open_ && n > 3'000) calm_down();
   }
   if (!done && !calm_ && !open_) {
@@ -392,7 +405,8 @@ RunResult Simulation::run() {
   drive(scenario_.chaos_steps, now() + scenario_.chaos_time);
   bool done = false;
   world_.spawn([this, &done] {
-    if (supervisor_) saw_report(supervisor_->shutdown());
+    const TimePoint asked = now();
+    saw_report(supervisor_->shutdown(), asked);
     done = true;
   });
   stuck_ = !settle(done);

@@ -96,7 +96,7 @@ class Simulation {
   void stop(int task, bool await, Duration d, int inside);
   void restart(int task);
   void wait_in(const Action& action, int task);
-  void saw_report(const ShutdownReport& report);
+  void saw_report(const ShutdownReport& report, TimePoint asked);
   void build();
   bool step();
   bool drive(std::uint64_t most_steps, TimePoint until);
