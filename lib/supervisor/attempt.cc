@@ -97,7 +97,7 @@ bool Task::begin_attempt(TimePoint now) noexcept {
     move_to(TaskEvent::Begin, now, section);
     live_ = true;
     ready_ = false;
-    unresponsive_ = false;
+    stalled_since_ = TimePoint::min();
     outcome_fixed_ = false;
     stop_requested_.store(false, std::memory_order_relaxed);
     stop_reason_ = StopReason::None;
@@ -237,6 +237,7 @@ bool Task::stopped_as_unresponsive() noexcept {
 /// Moves the task on after an attempt that ended as `what`. True: the next one follows on this runner.
 bool Task::after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& section) {
   const Standing stands = standing();
+  restart_counted_ = false;
   switch (follow(what, stands, options_->on_exception, options_->on_return)) {
     case Follow::Complete:
       note_end(section, what, now, Decision::Finish);
@@ -269,7 +270,7 @@ bool Task::after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& se
       return go_on_after(TaskEvent::Delay, Duration::zero(), now, section);
     case Follow::RestartReturn: {
       // No failure, so it counts towards no limit; but a callable that returns at once must not spin.
-      const Duration delay = std::max(next_delay(now), options_->backoff.range(1).earliest);
+      const Duration delay = std::max(next_delay(now), options_->backoff.range(1).latest);
       note_end(section, what, now, Decision::Restart, delay);
       return go_on_after(TaskEvent::Delay, delay, now, section);
     }
@@ -278,6 +279,7 @@ bool Task::after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& se
   }
   const Duration delay = next_delay(now);
   if (retry && restart_allowed(detail::saturating_add(now, delay))) {
+    restart_counted_ = window_ != nullptr;
     note_end(section, what, now, Decision::Restart, delay);
     return go_on_after(TaskEvent::Delay, delay, now, section);
   }

@@ -58,6 +58,7 @@ RestartResult Task::restart() {
     case Reaction::StartNow:
       streak_ = 0;
       if (state_ != TaskState::Queued) {
+        if (std::exchange(restart_counted_, false)) window_->take_back();  // this one is not counted
         drop_timer(strand_);
         ++strand_.epoch;
         schedule(now, section);

@@ -53,7 +53,7 @@ ShutdownTask Task::report(std::vector<Straggler>& stragglers) {
   if (state_ == TaskState::Stopped) out.outcome = Outcome::Stopped;
   out.hook = hook_result_;
   if (hook_) {
-    out.hook_duration = hook_->executing ? now - hook_->started : hook_->duration;
+    out.hook_duration = hook_->duration;
     out.hook_failure = hook_->failure;
   }
   if (stop_latency_ >= Duration::zero()) out.stop_latency = stop_latency_;

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <new>
 #include <sstream>
 
 #include "supervisor/core.h"
@@ -37,12 +38,35 @@ void for_each(Core& core, F f) {
 }  // namespace
 
 void Core::begin_shutdown(ShutdownCause cause) noexcept {
-  if (process_is_forked()) return;
+  if (process_is_forked() || shutting_down()) return;
+  Event event;
+  bool told = false;
+  if (outbox_) {
+    try {
+      event.kind = EventKind::ShutdownBegan;
+      event.supervisor = options_.name;
+      event.detail = cause.describe();
+      event.failure = cause.failure;
+      told = true;
+    } catch (...) {  // no memory: counted below
+    }
+  }
   bool up = false;
   {
     const base::Lock lock(mutex_);
     if (phase_.load() != Phase::Open) return;
     began_ = runtime_->now();
+    if (outbox_) {
+      // Here, so that nothing overtakes it; told by enter_shutdown().
+      try {
+        if (!told) throw std::bad_alloc();
+        event.time = began_;
+        outbox_->events.push_back(std::move(event));
+        event_queued();
+      } catch (...) {
+        count_undelivered(1);
+      }
+    }
     deadline_.store(detail::saturating_add(began_, options_.shutdown_timeout).time_since_epoch().count());
     cause_ = std::move(cause);
     phase_.store(Phase::Stopping);  // the one moment that decides the order of everything
@@ -67,11 +91,6 @@ void Core::run_inline() noexcept {
 
 void Core::enter_shutdown() noexcept {
   runtime_->notify_waiters();
-  note(EventKind::ShutdownBegan, [&](Event& e) {
-    const base::Lock lock(mutex_);
-    e.detail = cause_.describe();
-    e.failure = cause_.failure;
-  });
   deliver_own();
   firing_token_.store(true);
   stop_source_.request_stop();

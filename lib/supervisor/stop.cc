@@ -15,7 +15,8 @@ using runtime::Lane;
 void Task::begin_stop(StopReason reason, TimePoint now, Section& section) {
   ending_ = true;
   restart_wanted_ = false;
-  if (!stop_requested_.load(std::memory_order_relaxed)) stop_reason_ = reason;
+  // Of the live attempt the reason stays as it was requested; what was requested of an earlier one is over.
+  if (!live_ || !stop_requested_.load(std::memory_order_relaxed)) stop_reason_ = reason;
   if (!live_) {
     // A pending restart is cancelled here; a timer that is about to fire finds another epoch.
     drop_timer(strand_);
@@ -27,6 +28,8 @@ void Task::begin_stop(StopReason reason, TimePoint now, Section& section) {
   if (hook_) {
     hook_stage_ = HookStage::Due;
     hook_result_ = HookResult::None;
+    hook_->duration = Duration::zero();
+    hook_->failure.clear();
   } else {
     go_on_stopping(now, section);
   }
@@ -111,15 +114,15 @@ void Task::hook_over(RawEnd& end) noexcept {
   }
   Section section(*this);
   hook_->executing = false;
-  hook_->duration = now - hook_->started;
   section.wake_waiters();
   if (hook_stage_ != HookStage::Running) {  // it had timed out, and the stop went on without it
     note(section, EventKind::StragglerEnded, now, [&](Event& e) {
-      e.duration = hook_->duration;
+      e.duration = now - hook_->started;
       e.detail = "hook";
     });
     return;
   }
+  hook_->duration = now - hook_->started;
   hook_stage_ = HookStage::Over;
   hook_result_ = end.kind == RawEnd::Kind::Returned ? HookResult::Returned : HookResult::Failed;
   hook_->failure = std::move(failure);
@@ -146,9 +149,10 @@ void Task::hook_timed_out(TimePoint now, Section& section) {
   hook_stage_ = HookStage::Over;
   hook_result_ = HookResult::TimedOut;
   hook_->expired = hook_->expiring = true;
+  hook_->duration = now - hook_->started;
   note(section, EventKind::HookTimedOut, now, [&](Event& e) {
     e.hook = HookResult::TimedOut;
-    e.duration = now - hook_->started;
+    e.duration = hook_->duration;
   });
   ref();
   section.post(hook_->expire_job, Lane::Stop);
@@ -301,12 +305,11 @@ void Task::check_heartbeat(TimePoint now, Section& section) {
   const TimePoint last{Duration(last_beat_.load(std::memory_order_relaxed))};
   const TimePoint due = detail::saturating_add(last, options_->heartbeat_timeout);
   if (now < due) {
-    unresponsive_ = false;
     arm_watch(due);
     return;
   }
-  if (!unresponsive_) {
-    unresponsive_ = true;  // one report per stall
+  if (last != stalled_since_) {
+    stalled_since_ = last;  // one report per stall
     note(section, EventKind::Unresponsive, now, [&](Event& e) { e.duration = now - last; });
     if (options_->on_unresponsive == OnUnresponsive::Fail && !ending_ && stop_reason_ == StopReason::None) {
       stop_reason_ = StopReason::Unresponsive;

@@ -284,6 +284,7 @@ class Task {
   bool held_back_ ABSL_GUARDED_BY(mutex) = false;      // by an observer that has not returned
   bool ending_ ABSL_GUARDED_BY(mutex) = false;         // the last stop has begun
   bool restart_wanted_ ABSL_GUARDED_BY(mutex) = false; // a new attempt when this one (or the stop) has ended
+  bool restart_counted_ ABSL_GUARDED_BY(mutex) = false;  // the limit has counted the restart that is pending
   bool stop_job_posted_ ABSL_GUARDED_BY(mutex) = false;
   std::uint8_t in_stop_callbacks_ ABSL_GUARDED_BY(mutex) = 0;  // requests of stop that run callbacks right now
   bool tell_stopped_ ABSL_GUARDED_BY(mutex) = false;       // no attempt's event told that it stopped
@@ -291,7 +292,6 @@ class Task {
   bool gone_ ABSL_GUARDED_BY(mutex) = false;           // removed from the registry
   bool disposing_ ABSL_GUARDED_BY(mutex) = false;
   bool disposed_ ABSL_GUARDED_BY(mutex) = false;
-  bool unresponsive_ ABSL_GUARDED_BY(mutex) = false;   // this stall was reported
   bool watch_armed_ ABSL_GUARDED_BY(mutex) = false;
   HookStage hook_stage_ ABSL_GUARDED_BY(mutex) = HookStage::None;
   HookResult hook_result_ ABSL_GUARDED_BY(mutex) = HookResult::None;
@@ -299,6 +299,7 @@ class Task {
   TaskEvent end_event_ ABSL_GUARDED_BY(mutex) = TaskEvent::EndStopped;  // how it ends when its stop is over
   bool outcome_fixed_ ABSL_GUARDED_BY(mutex) = false;  // retry_if is being asked about this attempt's failure
   std::uint32_t watch_tag_ ABSL_GUARDED_BY(mutex) = 0;
+  TimePoint stalled_since_ ABSL_GUARDED_BY(mutex) = TimePoint::min();  // the last beat before the stall reported last
 
   std::uint64_t attempt_ ABSL_GUARDED_BY(mutex) = 0;
   std::uint64_t completed_ ABSL_GUARDED_BY(mutex) = 0;

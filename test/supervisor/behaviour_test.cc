@@ -1,12 +1,12 @@
 // What the supervisor of the Python framework does right, and what it does wrong (D1 to D20): here all of it is right.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "engin/supervisor.h"
 #include "test/support/scenario.h"
@@ -106,12 +106,11 @@ ENGIN_SCENARIO(BehaviourTest, TheHookRunsBeforeTheTokenFires) {
         while (this_task::sleep_for(1h)) {
         }
       },
-      {.shutdown_hook =
-           [&]() -> Co<> {
-             order.push_back("hook begins");
-             EXPECT_TRUE(co_await sleep_for(1s));
-             order.push_back("hook ends");
-           }}));
+      {.shutdown_hook = [&]() -> Co<> {
+        order.push_back("hook begins");
+        EXPECT_TRUE(co_await sleep_for(1s));
+        order.push_back("hook ends");
+      }}));
   s.start();
   world.run_until_idle();
   s.shutdown();
@@ -168,7 +167,8 @@ ENGIN_SCENARIO(FormerDefectTest, D2ATaskThatThrowsWhileBeingStoppedIsNotRestarte
     (void)co_await sleep_for(1h);
     throw std::runtime_error("in the clean-up");
   };
-  const TaskHandle by_shutdown = s.supervise(body, {.on_exception = OnException::Retry, .backoff = Backoff::immediate()});
+  const TaskHandle by_shutdown =
+      s.supervise(body, {.on_exception = OnException::Retry, .backoff = Backoff::immediate()});
   const TaskHandle by_handle = s.supervise(body, {.on_exception = OnException::Retry, .backoff = Backoff::immediate()});
   s.start();
   world.run_until_idle();
@@ -224,7 +224,8 @@ ENGIN_SCENARIO(FormerDefectTest, D6AHookThatThrowsSkipsNoOther) {
     ++ran;
     throw std::runtime_error("hook");
   };
-  for (int i = 0; i < 3; ++i) hooked(s.supervise(until_stopped(), {.name = "t" + std::to_string(i), .shutdown_hook = bad}));
+  for (int i = 0; i < 3; ++i)
+    hooked(s.supervise(until_stopped(), {.name = "t" + std::to_string(i), .shutdown_hook = bad}));
   s.start();
   world.run_until_idle();
   const ShutdownReport& report = s.shutdown();
@@ -252,8 +253,8 @@ ENGIN_SCENARIO(FormerDefectTest, D8ATaskSupervisedAfterStartRuns) {
 ENGIN_SCENARIO(FormerDefectTest, D10AHookThatHangsDelaysItsOwnTaskByItsTimeoutOnly) {
   Supervisor& s = make();
   const TaskHandle prompt = s.supervise(until_stopped(), {.name = "prompt"});
-  const TaskHandle hung = hooked(s.supervise(
-      until_stopped(), {.name = "hung", .shutdown_hook = [this] { block(7s); }, .hook_timeout = 3s}));
+  const TaskHandle hung = hooked(
+      s.supervise(until_stopped(), {.name = "hung", .shutdown_hook = [this] { block(7s); }, .hook_timeout = 3s}));
   s.start();
   world.run_until_idle();
   s.request_shutdown();
@@ -313,7 +314,12 @@ ENGIN_SCENARIO(FormerDefectTest, D14EveryTypeOfExceptionIsCovered) {
   const TaskHandle number = s.supervise([] { throw 42; }, ignore);
   const TaskHandle odd = s.supervise([] { throw Odd(); }, ignore);
   const TaskHandle pointer = s.supervise([] { throw "text"; }, ignore);
-  const TaskHandle co = s.supervise([]() -> Co<> { throw 7; co_return; }, ignore);
+  const TaskHandle co = s.supervise(
+      []() -> Co<> {
+        throw 7;
+        co_return;
+      },
+      ignore);
   s.start();
   EXPECT_TRUE(s.wait_all());
   for (const TaskHandle& task : {number, odd, pointer, co}) EXPECT_EQ(task.wait(), Outcome::Failed);

@@ -64,10 +64,10 @@ ENGIN_SCENARIO(BadInputTest, IsRefusedByTaskAndFieldAndChangesNothing) {
   EXPECT_THAT(refused([&] { s.supervise(std::function<void()>(), {.name = "culprit"}); }), names("callable"));
   EXPECT_THAT(refused([&] { s.supervise(absl::AnyInvocable<void()>(), {.name = "culprit"}); }), names("callable"));
   EXPECT_THAT(refused([&] { s.supervise(static_cast<void (*)()>(nullptr), {.name = "culprit"}); }), names("callable"));
-  EXPECT_THAT(refused([&] { s.supervise(every(0s, [] {}), {.name = "culprit"}); }), names("period"));
-  EXPECT_THAT(refused([&] { s.supervise(every(-1s, [] {}), {.name = "culprit"}); }), names("period"));
-  EXPECT_THAT(refused([&] { s.supervise(every(1s, [] {}, {.jitter = -1s}), {.name = "culprit"}); }), names("jitter"));
-  EXPECT_THAT(refused([&] { s.supervise(every(1s, [] {}, {.first = -1s}), {.name = "culprit"}); }), names("first"));
+  EXPECT_THAT(refused([&] { s.supervise(every(0s, [] {}), {.name = "culprit"}); }), names("every.period"));
+  EXPECT_THAT(refused([&] { s.supervise(every(-1s, [] {}), {.name = "culprit"}); }), names("every.period"));
+  EXPECT_THAT(refused([&] { s.supervise(every(1s, [] {}, {.jitter = -1s}), {.name = "culprit"}); }), names("every.jitter"));
+  EXPECT_THAT(refused([&] { s.supervise(every(1s, [] {}, {.first = -1s}), {.name = "culprit"}); }), names("every.first"));
 
   EXPECT_TRUE(log().empty());
   EXPECT_EQ(s.snapshot().total_tasks, 0u);

@@ -22,6 +22,7 @@ struct Seen {
   bool hook_over = false;
   bool hook_timed_out = false;
   bool straggles = false;
+  bool straggled = false;
   bool hook_straggles = false;
   std::optional<EventKind> must_follow;      // the very next event
   Duration announced{};
@@ -50,7 +51,7 @@ class Judge {
     if (wants_shutdown_ && began_ == 0) say("a decision for shutdown without one (S8)");
     if (ended_ != 0) {
       for (const auto& [id, task] : tasks_) {
-        if (task.phase != Phase::Ended && task.phase != Phase::Idle && !rules_.deadline_came) {
+        if (task.phase != Phase::Ended && task.phase != Phase::Idle && !task.straggled) {
           say("task " + std::to_string(id) + " did not end, and the shutdown did");
         }
       }
@@ -96,7 +97,9 @@ class Judge {
       return;
     }
     require(t.phase != Phase::Unknown, "the first event is not Registered");
-    if (ended_ != 0 && !rules_.deadline_came) say("an event after the shutdown's end (S6)");
+    if (ended_ != 0 && !t.straggles && !t.hook_straggles && !rules_.deadline_came) {
+      say("an event after the shutdown's end (S6)");
+    }
     switch (e.kind) {
       case EventKind::AttemptStarted:
         return attempt_started(e, t);
@@ -128,6 +131,8 @@ class Judge {
         require(t.phase == Phase::Ended, "gave up, but is not over");
         return;
       case EventKind::HookStarted:
+        // Started again and stopped before an attempt began: no event tells of the former.
+        if (rules_.by_hand && t.phase == Phase::Ended && t.hook_started) start_again(t);
         require(!t.hook_started, "a second hook in one start of the task (S3)");
         // It may have ended by itself after its stop began, before the hook had its turn.
         require(t.phase != Phase::Ended || t.ended_at == e.time || (began_ != 0 && t.ended_at >= began_at_),
@@ -156,7 +161,7 @@ class Judge {
       case EventKind::Straggler:
         require(!t.straggles, "a straggler twice");
         require(t.stop_requested || rules_.deadline_came, "a straggler that was not asked to stop");
-        t.straggles = true;
+        t.straggles = t.straggled = true;
         return;
       case EventKind::StragglerEnded:
         if (e.detail == "hook") {
@@ -184,7 +189,7 @@ class Judge {
     require(began_ == 0 || !rules_.exact, "an attempt started after shutdown began (S5)");
     if (t.phase == Phase::Ended) {
       require(rules_.by_hand, "an attempt of a task that had ended (S5, S8)");
-      t.hook_started = t.hook_over = t.hook_timed_out = false;
+      start_again(t);
     }
     if (t.phase == Phase::Pending && !rules_.by_hand) {
       const TimePoint due = t.announced_at + t.announced;
@@ -196,6 +201,11 @@ class Judge {
     t.ready = false;
     t.stop_requested.reset();
     t.has_announcement = false;
+  }
+
+  static void start_again(Seen& t) {
+    t.hook_started = t.hook_over = t.hook_timed_out = false;
+    t.phase = Phase::Pending;
   }
 
   void attempt_ended(const Event& e, Seen& t) {

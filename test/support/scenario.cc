@@ -23,6 +23,12 @@ Supervisor& Scenario::started(SupervisorOptions options) {
   return s;
 }
 
+void Scenario::finish() {
+  ::testing::internal::CaptureStderr();  // the destructor names those it waits for
+  supervisor_.reset();
+  (void)::testing::internal::GetCapturedStderr();
+}
+
 void Scenario::block(Duration d) {
   world.world().wait([] { return false; }, detail::saturating_add(world.now(), d));
 }
@@ -48,7 +54,7 @@ void Scenario::check() {
     const SupervisorSnapshot totals = supervisor_->snapshot();
     EXPECT_TRUE(totals.ended) << "a scenario ends its supervisor before its variables go";
     for (const std::string& what : count_violations(log(), totals, rules)) ADD_FAILURE() << what;
-    supervisor_.reset();
+    finish();
   }
   EXPECT_TRUE(was_made_);
   world.run_until_idle();

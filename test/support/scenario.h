@@ -37,7 +37,7 @@ class Scenario {
   /// make() and start().
   Supervisor& started(SupervisorOptions options = {});
   /// Destroys the supervisor; before the body's variables that tasks refer to go.
-  void finish() { supervisor_.reset(); }
+  void finish();
 
   /// In a job: blocks it for that long, whatever is requested of it.
   void block(Duration d);
