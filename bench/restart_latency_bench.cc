@@ -28,11 +28,14 @@ constexpr const char* kMessage = "connection refused";
 
 enum class By { Throw, Status };
 
-/// Fails `left` times in a row. Timed: takes the time before each failure, and first thing in each attempt.
+/// Fails so many times in a row, then returns. Timed: takes the time before each failure, and first thing in each
+/// attempt; otherwise only before the first failure and after the last restart.
 template <bool timed>
 class Script {
  public:
-  explicit Script(std::uint64_t failures) : left_(failures) { samples.reserve(failures); }
+  explicit Script(std::uint64_t failures) : failures_(failures), left_(failures) {
+    if constexpr (timed) samples.reserve(failures);
+  }
 
   void began() {
     if constexpr (timed) {
@@ -43,23 +46,32 @@ class Script {
   bool fails() {
     if (left_ == 0) {
       finished = true;
+      ended_at_ = Clock::now();
       return false;
     }
-    --left_;
     if constexpr (timed) {
       failed_before_ = true;
       failing_at_ = Clock::now();
+    } else if (left_ == failures_) {
+      began_at_ = Clock::now();
     }
+    --left_;
     return true;
+  }
+  double ns_per_restart() const {
+    return static_cast<double>((ended_at_ - began_at_).count()) / static_cast<double>(failures_);
   }
 
   bool finished = false;
   Samples samples;
 
  private:
+  std::uint64_t failures_;
   std::uint64_t left_;
   bool failed_before_ = false;
   TimePoint failing_at_{};
+  TimePoint began_at_{};
+  TimePoint ended_at_{};
 };
 
 template <By by, bool timed>
@@ -213,34 +225,26 @@ BENCHMARK(latency<Coroutine, By::Throw>)->Name("restart_latency/throw/coroutine"
 BENCHMARK(latency<Plain, By::Status>)->Name("restart_latency/status/callable")->Iterations(1)->UseRealTime();
 BENCHMARK(latency<Coroutine, By::Status>)->Name("restart_latency/status/coroutine")->Iterations(1)->UseRealTime();
 
-// --- The mean, without a clock in the loop. ---
+// --- The mean of each block, without a clock in the loop; the median of the blocks. ---
 
 template <template <By, bool> class Callable, By by>
 void loop(benchmark::State& state) {
   Row row(state);
-  const int blocks = sized(4, 100);
-  constexpr std::uint64_t kRestarts = 10'000;
-  const auto per_restart = [](TimePoint begin) {
-    return seconds_of(Clock::now() - begin) * 1e9 / static_cast<double>(kRestarts);
-  };
+  const int blocks = sized(10, 1000);
   for (auto _ : state) {
     Contest contest(row);
     std::vector<double> ours;
     std::vector<double> floors;
     std::vector<double> ratios;
     for (int i = -1; i < blocks; ++i) {
-      Script<false> first(kRestarts);
-      const TimePoint begin = Clock::now();
+      Script<false> first(kBlock);
       contest.floor(Callable<by, false>{&first}, first);
-      const double floor = per_restart(begin);
-      Script<false> second(kRestarts);
-      const TimePoint middle = Clock::now();
-      contest.restart(Callable<by, false>{&second}, second, kRestarts, by);
-      const double restart = per_restart(middle);
+      Script<false> second(kBlock);
+      contest.restart(Callable<by, false>{&second}, second, kBlock, by);
       if (i < 0) continue;
-      floors.push_back(floor);
-      ours.push_back(restart);
-      ratios.push_back(restart / floor);
+      floors.push_back(first.ns_per_restart());
+      ours.push_back(second.ns_per_restart());
+      ratios.push_back(second.ns_per_restart() / first.ns_per_restart());
     }
     contest.end();
     row.put("ns_per_restart", median(ours));
