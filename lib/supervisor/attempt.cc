@@ -74,6 +74,7 @@ bool Task::call(bool resumed, RawEnd& end) noexcept {
 }
 
 bool Task::begin_attempt(TimePoint now) noexcept {
+  std::unique_ptr<Failure> old_attached;  // of the attempt before; the user's, so destroyed outside the lock
   std::stop_source fresh(std::nostopstate);
   try {
     fresh = std::stop_source();
@@ -94,6 +95,7 @@ bool Task::begin_attempt(TimePoint now) noexcept {
     }
     queued_ = false;
     queued_for_ = now - since_;
+    old_attached = std::move(attached_);
     move_to(TaskEvent::Begin, now, section);
     live_ = true;
     ready_ = false;

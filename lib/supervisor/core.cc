@@ -63,7 +63,7 @@ Core::Core(SupervisorOptions options)
       enter_job_(*this, job_type<&Core::enter_shutdown>()),
       launch_job_(*this, job_type<&Core::launch_stops>()),
       next_job_(*this, job_type<&Core::stop_next>()),
-      force_job_(*this, job_type<&Core::force_end>()),
+      force_job_(*this, job_type<&Core::end_at_deadline>()),
       end_job_(*this, job_type<&Core::end_shutdown>()),
       deliver_job_(*this, job_type<&Core::deliver_own>()),
       grace_timer_(*this, &Core::fire<&Core::grace_over>),

@@ -130,8 +130,11 @@ class Core final : private runtime::Listener {
   bool claim_end() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void check_settled() noexcept;
   void deadline_due() noexcept;       // timer
-  void force_end() noexcept;          // a runner, or a thread that waits
+  bool force_report() noexcept;
+  void end_at_deadline() noexcept;    // a runner
+  void force_end() noexcept;          // a thread that waits
   void end_shutdown() noexcept;       // control runner
+  void publish_unobserved() noexcept;
   void publish() noexcept;
   void build_report() noexcept;
   void add_observer_straggler() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

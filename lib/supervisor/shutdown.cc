@@ -200,31 +200,48 @@ void Core::end_shutdown() noexcept {
   publish();
 }
 
-/// The deadline came. On a runner, or on a thread that waits: whatever hangs, the report is made.
-void Core::force_end() noexcept {
+/// The deadline came: whatever hangs, the report is made. False: somebody else makes it, or has made it.
+bool Core::force_report() noexcept {
   {
     const base::Lock lock(mutex_);
-    if (report_stage_ == ReportStage::Built) {  // only an observer has not returned from the last event
-      add_observer_straggler();
-    } else if (report_stage_ != ReportStage::None) {
-      return;
-    } else {
-      report_stage_ = ReportStage::Building;
-    }
+    if (report_stage_ != ReportStage::None) return false;
+    report_stage_ = ReportStage::Building;
   }
   if (!launched_.exchange(true)) {
     const base::Lock lock(mutex_);
     all_launched_ = true;
   }
-  bool build = false;
+  for_each(*this, [](Task& task) { task.give_up_at_deadline(); });
+  build_report();
+  note(EventKind::ShutdownEnded, [&](Event& e) { e.duration = report_.duration; });
+  const base::Lock lock(mutex_);
+  report_stage_ = ReportStage::Built;
+  return true;
+}
+
+/// On a runner, at the deadline. An observer that hangs keeps this one; whoever waits then publishes the report.
+void Core::end_at_deadline() noexcept {
+  if (!force_report()) return;
+  deliver_own();
+  publish_unobserved();
+}
+
+/// On a thread that waits, a little after the deadline: without any user code.
+void Core::force_end() noexcept {
+  force_report();
   {
     const base::Lock lock(mutex_);
-    build = report_stage_ == ReportStage::Building;
+    if (report_stage_ != ReportStage::Built) return;
   }
-  if (build) {
-    for_each(*this, [](Task& task) { task.give_up_at_deadline(); });
-    build_report();
-    note(EventKind::ShutdownEnded, [&](Event& e) { e.duration = report_.duration; });
+  publish_unobserved();
+}
+
+/// Publishes a report that was built, although events may not have been delivered: then an observer is named, and the
+/// report is not clean, for after a clean one no observer is called.
+void Core::publish_unobserved() noexcept {
+  {
+    const base::Lock lock(mutex_);
+    if (report_stage_ == ReportStage::Built && pending_events_.load() != 0) add_observer_straggler();
   }
   publish();
 }
@@ -242,7 +259,6 @@ void Core::publish() noexcept {
 }
 
 void Core::add_observer_straggler() {
-  if (observers_running_.load() == 0) return;
   try {
     report_.stragglers.push_back({0, "observer", "observer", runtime_->now() - began_});
   } catch (...) {  // no memory
@@ -303,7 +319,6 @@ void Core::build_report() noexcept {
   } catch (...) {
   }
   report_ = std::move(report);
-  if (pending_events_.load() != 0) add_observer_straggler();
 }
 
 bool Core::user_code_runs() noexcept {
