@@ -44,7 +44,11 @@ void Task::run(bool resumed) noexcept {
   for (;;) {
     if (!resumed && !begin_attempt(now)) break;
     RawEnd end;
-    if (!(series_ ? run_series(resumed, end) : call(resumed, end))) return;  // the strand has left this thread
+    if (!token_.stop_possible()) [[unlikely]] {
+      fail_for_want_of_memory(end);  // begin_attempt() got no stop state
+    } else if (!(series_ ? run_series(resumed, end) : call(resumed, end))) {
+      return;  // the strand has left this thread
+    }
     resumed = false;
     if (!end_attempt(end, now)) break;
     core_.runtime().next_job(*strand_.job.type);
@@ -52,17 +56,17 @@ void Task::run(bool resumed) noexcept {
   unref();
 }
 
+void Task::fail_for_want_of_memory(RawEnd& end) noexcept {
+  try {
+    throw std::bad_alloc();
+  } catch (...) {
+    take_current_exception(end);
+  }
+}
+
 /// One call of the callable, or what is left of one. False: it left the thread.
 bool Task::call(bool resumed, RawEnd& end) noexcept {
   if (!resumed) {
-    if (!token_.stop_possible()) [[unlikely]] {  // no memory for a stop state: begin_attempt()
-      try {
-        throw std::bad_alloc();
-      } catch (...) {
-        take_current_exception(end);
-      }
-      return true;
-    }
     PromiseBase* frame = nullptr;
     body_->ops->run(*body_, token_, end, frame);
     if (frame == nullptr) return true;
@@ -196,10 +200,21 @@ bool Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
 void Task::count_failure(const FailureText& text, RawEnd& end, FailureMemory::Room& room, Section& section) {
   ++failed_;
   failures_.add(text, end, room, section.old_exception);
-  if (core_.shutting_down()) {
-    ++late_failures_;
-    core_.add_late_failure(failures_);
-  }
+  count_late(section);
+}
+
+/// A failure after shutdown began. Asked again where what follows is decided: another thread may begin the shutdown
+/// meanwhile, and then the failure is late, since nothing else is made of it.
+void Task::count_late(Section& section) {
+  if (section.counted_late || !core_.shutting_down()) return;
+  section.counted_late = true;
+  ++late_failures_;
+  core_.add_late_failure(failures_);
+}
+
+void Task::shut_all_down(ShutdownCause::Kind kind, Section& section) {
+  if (!core_.begin_shutdown(make_cause(kind)) && kind != ShutdownCause::Kind::TaskReturned) count_late(section);
+  section.wake_waiters();
 }
 
 /// What a stopped attempt threw: no failure, but somebody may want to know.
@@ -248,8 +263,7 @@ bool Task::after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& se
     case Follow::CompleteAndEnd:
       note_end(section, what, now, core_.shutting_down() ? Decision::None : Decision::Shutdown);
       end_with(TaskEvent::EndCompleted, now, section);
-      core_.begin_shutdown(make_cause(ShutdownCause::Kind::TaskReturned));
-      section.wake_waiters();
+      shut_all_down(ShutdownCause::Kind::TaskReturned, section);
       return false;
     case Follow::Stop:
       note_end(section, what, now, Decision::None);
@@ -257,13 +271,13 @@ bool Task::after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& se
       return false;
     case Follow::Fail:
       note_end(section, what, now, stands == Standing::Ending ? Decision::None : Decision::Ignore);
+      if (stands == Standing::Ending) count_late(section);
       end_with(TaskEvent::EndFailed, now, section);
       return false;
     case Follow::FailAndEnd:
       note_end(section, what, now, core_.shutting_down() ? Decision::None : Decision::Shutdown);
       end_with(TaskEvent::EndFailed, now, section);
-      core_.begin_shutdown(make_cause(ShutdownCause::Kind::TaskFailed));
-      section.wake_waiters();
+      shut_all_down(ShutdownCause::Kind::TaskFailed, section);
       return false;
     case Follow::RestartNow:
       streak_ = 0;
@@ -295,8 +309,7 @@ bool Task::at_limit(AttemptEnd what, TimePoint now, Section& section) {
     case OnLimit::Kind::Shutdown:
       note_end(section, what, now, Decision::Shutdown);
       end_with(TaskEvent::EndFailed, now, section);
-      core_.begin_shutdown(make_cause(ShutdownCause::Kind::LimitReached));
-      section.wake_waiters();
+      shut_all_down(ShutdownCause::Kind::LimitReached, section);
       return false;
     case OnLimit::Kind::GiveUp:
       note_end(section, what, now, Decision::GiveUp);

@@ -17,6 +17,7 @@
 #include "supervisor/default_observer.h"
 #include "supervisor/failure_memory.h"
 #include "supervisor/task.h"
+#include "supervisor/validate.h"
 
 namespace engin::detail {
 
@@ -35,12 +36,7 @@ int current_process() noexcept {
 }
 
 SupervisorOptions checked(SupervisorOptions options) {
-  if (const absl::Status status = options.validate(); !status.ok()) {
-    std::string text(status.message());
-    const auto colon = text.find(':');
-    throw InvalidOptions("", text.substr(0, colon),
-                         colon == std::string::npos ? text : text.substr(std::min(colon + 2, text.size())));
-  }
+  if (const absl::Status status = options.validate(); !status.ok()) throw_invalid("", status);
   return options;
 }
 
@@ -105,51 +101,38 @@ void Core::check_may_wait(std::string_view what) const {
 TaskHandle Core::adopt(BodyPtr body, TaskOptions* options, const PeriodicSpec* periodic, std::source_location where) {
   check_process();
   const TaskOptions& given = options != nullptr ? *options : options_.defaults;
-  if (const absl::Status status = given.validate(); !status.ok()) {
-    const std::string text(status.message());
-    const auto colon = text.find(": ");
-    throw InvalidOptions(given.name, text.substr(0, colon), colon == std::string::npos ? text : text.substr(colon + 2));
-  }
+  if (const absl::Status status = validate(given, periodic); !status.ok()) throw_invalid(given.name, status);
   if (body == nullptr) throw InvalidOptions(given.name, "callable", "is empty");
-  if (periodic != nullptr) {
-    const auto refuse = [&](const char* field, const char* why) { throw InvalidOptions(given.name, field, why); };
-    if (periodic->period <= Duration::zero()) refuse("period", "must be positive");
-    if (periodic->options.first < Duration::zero()) refuse("first", "must not be negative");
-    if (periodic->options.jitter < Duration::zero()) refuse("jitter", "must not be negative");
-    if (periodic->options.jitter > periodic->period) refuse("jitter", "must not exceed the period");
-  }
   if (shutting_down()) throw SupervisorStopping("engin: supervise() after shutdown began");
   std::unique_ptr<TaskOptions> owned;
   if (options != nullptr) owned = std::make_unique<TaskOptions>(std::move(*options));
   const std::string name = owned ? owned->name : std::string();
 
-  TaskId id = 0;
-  {
+  if (!name.empty()) {
     const base::Lock lock(mutex_);
-    id = last_id_ + 1;
-    if (!name.empty() && names_.contains(name)) throw DuplicateName(name);
+    if (names_.contains(name)) throw DuplicateName(name);
   }
   // From here the callable belongs to the task, and goes with it if anything throws.
   struct Unref {
     void operator()(Task* t) const noexcept { t->unref(); }
   };
-  std::unique_ptr<Task, Unref> task(new Task(*this, id, std::move(body), std::move(owned), periodic, where));
+  std::unique_ptr<Task, Unref> task(new Task(*this, std::move(body), std::move(owned), periodic, where));
   bool start_now = false;
   {
     const base::Lock lock(mutex_);
     if (phase_.load() != Phase::Open) throw SupervisorStopping("engin: supervise() after shutdown began");
     if (!name.empty() && names_.contains(name)) throw DuplicateName(name);
-    task->id_ = ++last_id_;
-    const auto [at, fresh] = tasks_.emplace(task->id_, task.get());
-    (void)fresh;
+    task->id_ = last_id_ + 1;
+    const auto at = tasks_.emplace(task->id_, task.get()).first;
     if (!name.empty()) {
       try {
-        names_.emplace(name, task.get());
+        names_.emplace(task->options().name, task.get());
       } catch (...) {
         tasks_.erase(at);
         throw;
       }
     }
+    ++last_id_;
     ++active_;
     start_now = started_;
   }
@@ -301,16 +284,17 @@ void Core::note(EventKind kind, absl::FunctionRef<void(Event&)> fill) noexcept {
 void Core::deliver_own() noexcept {
   if (!outbox_) return;
   std::uint64_t delivered = 0;
+  std::vector<Event> batch;
   mutex_.lock();
   deliver_posted_ = false;
   if (!outbox_->delivering) {
     outbox_->delivering = true;
     while (!outbox_->events.empty()) {
-      const Event event = std::move(outbox_->events.front());
-      outbox_->events.pop_front();
+      batch.clear();
+      batch.swap(outbox_->events);
       mutex_.unlock();
-      deliver(event);
-      ++delivered;
+      for (const Event& event : batch) deliver(event);
+      delivered += batch.size();
       mutex_.lock();
     }
     outbox_->delivering = false;
@@ -414,7 +398,7 @@ std::optional<TaskHandle> Core::find(std::string_view name) {
   Task* found = nullptr;
   {
     const base::Lock lock(mutex_);
-    if (const auto it = names_.find(absl::string_view(name.data(), name.size())); it != names_.end()) {
+    if (const auto it = names_.find(name); it != names_.end()) {
       found = it->second;
     } else if (const auto hash = name.rfind('#'); hash != std::string_view::npos) {
       TaskId id = 0;

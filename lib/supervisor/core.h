@@ -13,11 +13,11 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "base/mutex.h"
 #include "engin/supervisor.h"
@@ -47,7 +47,8 @@ class Core final : private runtime::Listener {
   TaskHandle adopt(BodyPtr body, TaskOptions* options, const PeriodicSpec* periodic, std::source_location where);
   void start();
   /// May be called under a task's lock: touches no task.
-  void begin_shutdown(ShutdownCause cause) noexcept;
+  /// False: it had begun before.
+  bool begin_shutdown(ShutdownCause cause) noexcept;
   const ShutdownReport* wait(Duration d);
   const ShutdownReport& shutdown();
   bool wait_all();
@@ -134,6 +135,7 @@ class Core final : private runtime::Listener {
   void end_at_deadline() noexcept;    // a runner
   void force_end() noexcept;          // a thread that waits
   void end_shutdown() noexcept;       // control runner
+  void note_end() noexcept;
   void publish_unobserved() noexcept;
   void publish() noexcept;
   void build_report() noexcept;
@@ -162,7 +164,8 @@ class Core final : private runtime::Listener {
 
   mutable base::Mutex mutex_;
   absl::btree_map<TaskId, Task*> tasks_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<std::string, Task*> names_ ABSL_GUARDED_BY(mutex_);
+  // Not a flat hash map: Abseil's does not survive running out of memory. The names are the tasks' own.
+  std::unordered_map<std::string_view, Task*> names_ ABSL_GUARDED_BY(mutex_);
   TaskId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   bool started_ ABSL_GUARDED_BY(mutex_) = false;
   bool threads_up_ ABSL_GUARDED_BY(mutex_) = false;

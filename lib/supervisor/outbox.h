@@ -2,7 +2,7 @@
 #ifndef ENGIN_LIB_SUPERVISOR_OUTBOX_H_
 #define ENGIN_LIB_SUPERVISOR_OUTBOX_H_
 
-#include <deque>
+#include <vector>
 
 #include "engin/event.h"
 #include "runtime/runtime.h"
@@ -14,7 +14,7 @@ namespace engin::detail {
 struct Outbox {
   explicit Outbox(const runtime::JobType& type) noexcept : job(type) {}
 
-  std::deque<Event> events;
+  std::vector<Event> events;
   bool delivering = false;
   bool posted = false;  // the job, to the control runner
   runtime::Job job;

@@ -9,6 +9,7 @@
 #include "supervisor/core.h"
 #include "supervisor/core_jobs.h"
 #include "supervisor/failure_memory.h"
+#include "supervisor/report_text.h"
 #include "supervisor/task.h"
 
 namespace engin::detail {
@@ -37,8 +38,8 @@ void for_each(Core& core, F f) {
 
 }  // namespace
 
-void Core::begin_shutdown(ShutdownCause cause) noexcept {
-  if (process_is_forked() || shutting_down()) return;
+bool Core::begin_shutdown(ShutdownCause cause) noexcept {
+  if (process_is_forked() || shutting_down()) return false;
   Event event;
   bool told = false;
   if (outbox_) {
@@ -54,7 +55,7 @@ void Core::begin_shutdown(ShutdownCause cause) noexcept {
   bool up = false;
   {
     const base::Lock lock(mutex_);
-    if (phase_.load() != Phase::Open) return;
+    if (phase_.load() != Phase::Open) return false;
     began_ = runtime_->now();
     if (outbox_) {
       // Here, so that nothing overtakes it; told by enter_shutdown().
@@ -73,6 +74,7 @@ void Core::begin_shutdown(ShutdownCause cause) noexcept {
     up = threads_up_;
   }
   if (up) enter_on_threads();
+  return true;
 }
 
 void Core::enter_on_threads() noexcept {
@@ -184,6 +186,13 @@ void Core::check_settled() noexcept { count_change(nullptr, 0, 0); }
 
 void Core::deadline_due() noexcept { post(force_job_, Lane::Stop); }
 
+void Core::note_end() noexcept {
+  note(EventKind::ShutdownEnded, [&](Event& e) {
+    e.duration = report_.duration;
+    e.detail = what_was_not_clean(report_);
+  });
+}
+
 void Core::end_shutdown() noexcept {
   {
     const base::Lock lock(mutex_);
@@ -191,7 +200,7 @@ void Core::end_shutdown() noexcept {
     report_stage_ = ReportStage::Building;
   }
   build_report();
-  note(EventKind::ShutdownEnded, [&](Event& e) { e.duration = report_.duration; });
+  note_end();
   {
     const base::Lock lock(mutex_);
     report_stage_ = ReportStage::Built;
@@ -213,7 +222,7 @@ bool Core::force_report() noexcept {
   }
   for_each(*this, [](Task& task) { task.give_up_at_deadline(); });
   build_report();
-  note(EventKind::ShutdownEnded, [&](Event& e) { e.duration = report_.duration; });
+  note_end();
   const base::Lock lock(mutex_);
   report_stage_ = ReportStage::Built;
   return true;

@@ -200,6 +200,7 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
   const ContextScope scope(context);
   std::stop_source source(std::nostopstate);
   bool dispose = false;
+  bool request = false;
   {
     Section section(task);
     task.stop_job_posted_ = false;
@@ -213,6 +214,7 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
       task.arm_watch(task.stop_deadline_);
       ++task.in_stop_callbacks_;
       source = task.stop_source_;
+      request = true;
       task.note(section, EventKind::StopRequested, now, [&](Event& e) { e.reason = task.stop_reason_; });
     }
   }
@@ -220,7 +222,7 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
     task.dispose();
     task.core_.disposal_ends();
   }
-  if (source.stop_possible()) {
+  if (request) {
     source.request_stop();  // runs the user's stop callbacks
     task.cut_short(task.strand_);
     Section section(task);

@@ -70,10 +70,9 @@ HookRun::HookRun(Task& task, Hook h)
       expire_job(Task::expire_job),
       token(source.get_token()) {}
 
-Task::Task(Core& core, TaskId id, BodyPtr body, std::unique_ptr<TaskOptions> options, const PeriodicSpec* periodic,
+Task::Task(Core& core, BodyPtr body, std::unique_ptr<TaskOptions> options, const PeriodicSpec* periodic,
            std::source_location where)
     : core_(core),
-      id_(id),
       body_(std::move(body)),
       owned_options_(std::move(options)),
       options_(owned_options_ ? owned_options_.get() : &core.options().defaults),
@@ -164,12 +163,13 @@ void Task::deliver() noexcept {
   }
   outbox_->delivering = true;
   std::uint64_t delivered = 0;
+  std::vector<Event> batch;
   while (!outbox_->events.empty()) {
-    const Event event = std::move(outbox_->events.front());
-    outbox_->events.pop_front();
+    batch.clear();
+    batch.swap(outbox_->events);
     mutex.unlock();
-    core_.deliver(event);
-    ++delivered;
+    for (const Event& event : batch) core_.deliver(event);
+    delivered += batch.size();
     mutex.lock();
   }
   outbox_->delivering = false;

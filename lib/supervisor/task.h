@@ -89,7 +89,7 @@ struct Series {
 /// belongs to the user (callable, hook, predicate, exceptions) is destroyed before the last of them goes, on a runner.
 class Task {
  public:
-  Task(Core& core, TaskId id, BodyPtr body, std::unique_ptr<TaskOptions> options, const PeriodicSpec* periodic,
+  Task(Core& core, BodyPtr body, std::unique_ptr<TaskOptions> options, const PeriodicSpec* periodic,
        std::source_location where);
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
@@ -187,6 +187,7 @@ class Task {
   // attempt.cc
   void run(bool resumed) noexcept;
   bool call(bool resumed, RawEnd& end) noexcept;
+  static void fail_for_want_of_memory(RawEnd& end) noexcept;
   bool begin_attempt(TimePoint now) noexcept;
   bool end_attempt(RawEnd& end, TimePoint& now) noexcept;
   bool ask_retry_if(const RawEnd& end, const FailureText& text) noexcept;
@@ -204,6 +205,8 @@ class Task {
   void note_end(Section& section, AttemptEnd what, TimePoint now, Decision decision, Duration delay = {})
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   ShutdownCause make_cause(ShutdownCause::Kind kind) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void count_late(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void shut_all_down(ShutdownCause::Kind kind, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void schedule(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void drop_timer(Strand& strand) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   Duration next_delay(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
@@ -251,7 +254,7 @@ class Task {
   static void unref_later(Section& section) noexcept;
 
   Core& core_;
-  TaskId id_;  // given when it enters the registry
+  TaskId id_ = 0;  // given when it enters the registry
   std::atomic<std::uint32_t> refs_{1};
   std::atomic<std::uint32_t> handles_{0};
 
@@ -343,6 +346,7 @@ class ABSL_SCOPED_LOCKABLE Section {
   void deliver_here() noexcept { deliver_here_ = true; }
 
   std::exception_ptr old_exception;
+  bool counted_late = false;  // the failure of this step
 
  private:
   struct Post {

@@ -8,12 +8,10 @@
 #include <string>
 #include <thread>
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
+
+#include "test/support/child.h"
 
 namespace {
 
@@ -25,71 +23,10 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-/// A child with its standard output and error in one pipe. Killed if it does not end in time.
-class Child {
+/// The program whose `main` is an Engin.
+class Child : public engin::test::Child {
  public:
-  explicit Child(const char* mode) {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) std::abort();
-    pid_ = fork();
-    if (pid_ == 0) {
-      dup2(ends[1], STDOUT_FILENO);
-      dup2(ends[1], STDERR_FILENO);
-      const std::string program = std::string(ENGIN_TEST_PROGRAMS) + "/host_child";
-      execl(program.c_str(), program.c_str(), mode, nullptr);
-      _exit(98);
-    }
-    close(ends[1]);
-    output_end_ = ends[0];
-  }
-  ~Child() {
-    if (!reaped_) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-    }
-    close(output_end_);
-  }
-
-  void send(int signal) const { kill(pid_, signal); }
-
-  /// False if it did not print that within ten seconds.
-  bool wait_for(const std::string& text) {
-    while (output_.find(text) == std::string::npos) {
-      if (!read_some()) return false;
-    }
-    return true;
-  }
-
-  /// As a shell tells it: the status it exited with, or 128 + n if a signal ended it; -1 if it hangs.
-  int status() {
-    while (read_some()) {
-    }
-    const auto deadline = steady_clock::now() + 10s;
-    int status = 0;
-    while (waitpid(pid_, &status, WNOHANG) == 0) {
-      if (steady_clock::now() > deadline) return -1;
-      std::this_thread::sleep_for(1ms);
-    }
-    reaped_ = true;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  }
-  const std::string& output() const { return output_; }
-
- private:
-  bool read_some() {
-    pollfd waiting{.fd = output_end_, .events = POLLIN, .revents = 0};
-    if (poll(&waiting, 1, 10'000) <= 0) return false;
-    char buffer[4096];
-    const ssize_t got = read(output_end_, buffer, sizeof buffer);
-    if (got <= 0) return false;
-    output_.append(buffer, static_cast<std::size_t>(got));
-    return true;
-  }
-
-  pid_t pid_ = 0;
-  int output_end_ = -1;
-  bool reaped_ = false;
-  std::string output_;
+  explicit Child(const char* mode) : engin::test::Child(ENGIN_TEST_PROGRAMS "/host_child", mode) {}
 };
 
 TEST(HostProcessTest, ASignalStopsInOrderAndTheStatusIsZero) {

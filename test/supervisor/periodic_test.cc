@@ -184,7 +184,7 @@ TEST_P(PeriodicTest, RefusesAPeriodThatIsNotPositive) {
       s.supervise(every(period, [] {}), {.name = "p"});
       FAIL();
     } catch (const InvalidOptions& e) {
-      EXPECT_EQ(e.field(), "period");
+      EXPECT_EQ(e.field(), "every.period");
       EXPECT_NE(std::string(e.what()).find("'p'"), std::string::npos) << e.what();
     }
   }

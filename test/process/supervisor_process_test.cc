@@ -1,0 +1,89 @@
+// What becomes of a process whose tasks hang, exit, fork, or run out of what they need.
+#include <csignal>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "test/support/child.h"
+
+namespace {
+
+using engin::test::Child;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* Program = ENGIN_TEST_PROGRAMS "/supervisor_child";
+
+TEST(SupervisorProcessTest, TheDestructorWaitsForAStragglerByDefault) {
+  Child child(Program, "wait");
+  EXPECT_EQ(child.status(), 2);
+  EXPECT_EQ(child.output(), "straggler: hangs body\nthe straggler ended\ndestroyed\n");
+}
+
+TEST(SupervisorProcessTest, OrEndsTheProcessWithTheReportAndItsExitCode) {
+  Child child(Program, "exit");
+  EXPECT_EQ(child.status(), 2);
+  EXPECT_THAT(child.output(), HasSubstr("hangs"));
+  EXPECT_THAT(child.output(), Not(HasSubstr("destroyed")));
+}
+
+TEST(SupervisorProcessTest, OrLeavesItRunningToItsEnd) {
+  Child child(Program, "abandon");
+  EXPECT_EQ(child.status(), 2);
+  EXPECT_EQ(child.output(), "straggler: hangs body\ndestroyed\nthe straggler ended\nmain returns\n");
+}
+
+TEST(SupervisorProcessTest, AHookThatHangsTimesOutAndIsTheStraggler) {
+  Child child(Program, "hung-hook");
+  EXPECT_EQ(child.status(), 2);
+  EXPECT_EQ(child.output(), "timed out\nhook\n");
+}
+
+TEST(SupervisorProcessTest, ADestructorThatThrowsOnTheWayOutIsAFailureLikeAnyOther) {
+  Child child(Program, "throws-in-destructor");
+  EXPECT_EQ(child.status(), 0);
+}
+
+TEST(SupervisorProcessTest, ATaskThatEndsItsThreadEndsTheProcessAndIsNamed) {
+  Child child(Program, "pthread-exit");
+  EXPECT_EQ(child.status(), 128 + SIGABRT);
+  EXPECT_THAT(child.output(), HasSubstr("task 'quitter' ended its thread"));
+}
+
+TEST(SupervisorProcessTest, ATaskMayCallExit) {
+  Child child(Program, "exits");
+  EXPECT_EQ(child.status(), 7);
+}
+
+TEST(SupervisorProcessTest, ATaskThatDestroysItsOwnSupervisorEndsTheProcessAndIsNamed) {
+  Child child(Program, "destroys-its-own-supervisor");
+  EXPECT_EQ(child.status(), 128 + SIGABRT);
+  EXPECT_THAT(child.output(), HasSubstr("suicidal"));
+}
+
+TEST(SupervisorProcessTest, AForkedChildIsRefusedAndHarmsNobody) {
+  Child child(Program, "forks");
+  EXPECT_EQ(child.status(), 0);
+  EXPECT_EQ(child.output(), "the child was refused 5 times\n");
+}
+
+TEST(SupervisorProcessTest, WithoutAThreadTheStartFailsAndEverythingIsAsBefore) {
+  Child child(Program, "no-threads");
+  EXPECT_EQ(child.status(), 0);
+  EXPECT_THAT(child.output(), EndsWith("as before\nall destroyed\n"));
+}
+
+TEST(SupervisorProcessTest, RunningOutOfMemoryIsATasksOwnFailure) {
+  Child child(Program, "out-of-memory");
+  EXPECT_EQ(child.status(), 0);
+  EXPECT_EQ(child.output(), "std::bad_alloc\n100000 failures kept\n");
+}
+
+TEST(SupervisorProcessTest, TheFailureOfEachAllocationInTurnIsSurvived) {
+  Child child(ENGIN_TEST_PROGRAMS "/memory_child", "");
+  EXPECT_EQ(child.status(), 0) << child.output();
+  EXPECT_THAT(child.output(), HasSubstr("survived the failure of each of"));
+}
+
+}  // namespace
