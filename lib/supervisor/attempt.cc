@@ -171,6 +171,7 @@ bool Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
     text = FailureText::of(end, now, now - turn_.began, turn_.attempt);
     room = failure_room();
     retry = ask_retry_if(end, text);
+    if (options_->retry_if) now = core_.runtime().now();  // it may take its time, and the delay begins with its answer
   } else if (stopped_as_unresponsive()) {
     text = FailureText::unresponsive(now, now - turn_.began, turn_.attempt);
     room = failure_room();

@@ -65,7 +65,7 @@ bool Task::await_call() noexcept {
 /// What follows a call; true if the series goes on. Where it does not, end_attempt() judges the call as it would judge
 /// any attempt.
 bool Task::end_call(RawEnd& end) noexcept {
-  const TimePoint now = core_.runtime().now();
+  TimePoint now = core_.runtime().now();
   const bool failed = end.kind != RawEnd::Kind::Returned;
   FailureText text;
   FailureMemory::Room room;
@@ -76,6 +76,7 @@ bool Task::end_call(RawEnd& end) noexcept {
     series_->refused = !ask_retry_if(end, text);
     series_->asked = true;
     if (series_->refused) return false;
+    if (options_->retry_if) now = core_.runtime().now();
   }
   RawEnd garbage;
   {

@@ -1,5 +1,6 @@
 #include "test/simulation/behaviours.h"
 
+#include <exception>
 #include <stdexcept>
 #include <utility>
 
@@ -25,7 +26,7 @@ class Watch {
   ~Watch() {
     --s_.live_frames;
     look();
-    s_.see(hook_ ? What::HookLeave : What::Leave, task_, attempt_, bad_);
+    s_.see(hook_ ? What::HookLeave : What::Leave, task_, attempt_, bad_ || std::uncaught_exceptions() > uncaught_);
   }
   /// A request of stop that was seen stays.
   void look() {
@@ -59,6 +60,7 @@ class Watch {
   std::stop_token token_;
   bool stopped_ = false;
   bool bad_ = false;
+  int uncaught_ = std::uncaught_exceptions();  // more of them at the end: it throws, as co_await may
   std::stop_callback<Fired> fired_;
 };
 

@@ -42,12 +42,12 @@ void walk(Explorer::Make make, std::uint64_t from, std::uint64_t n) {
   EXPECT_GE(explorer.distinct(), n / 2);
 }
 
-class RandomWalkTest : public testing::TestWithParam<int> {};
+class RandomWalkTest : public ::testing::TestWithParam<int> {};
 
 TEST_P(RandomWalkTest, EveryInvariantHoldsInEverySchedule) {
-  walk(&generate, static_cast<std::uint64_t>(GetParam()) * 500 + 1, 500);
+  walk(&generate, static_cast<std::uint64_t>(GetParam()) * 2500 + 1, 2500);
 }
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomWalkTest, testing::Range(0, 6));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomWalkTest, ::testing::Range(0, 8));
 
 TEST(SpeedScenarioTest, EveryInvariantHoldsAndThereAreManyChoices) { walk(&speed_scenario, 1, 2000); }
 
@@ -56,7 +56,7 @@ struct Found {
   std::uint64_t seed;
   const char* what;
 };
-class FoundTest : public testing::TestWithParam<Found> {};
+class FoundTest : public ::testing::TestWithParam<Found> {};
 
 TEST_P(FoundTest, StaysMended) {
   SCOPED_TRACE(GetParam().what);
@@ -69,7 +69,7 @@ constexpr Found found[] = {
     {162, "L2: a periodic callable that restarts its own task never let go of its runner"},
     {172, "a wait on a supervisor that was never started kept virtual time from passing"},
 };
-INSTANTIATE_TEST_SUITE_P(Seeds, FoundTest, testing::ValuesIn(found),
+INSTANTIATE_TEST_SUITE_P(Seeds, FoundTest, ::testing::ValuesIn(found),
                          [](const auto& test) { return "Seed" + std::to_string(test.param.seed); });
 
 TEST(ReplayTest, TheSameSeedIsTheSameSchedule) {
