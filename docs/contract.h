@@ -42,8 +42,8 @@ static_assert(std::is_same_v<engin::Clock, std::chrono::steady_clock>);
 static_assert(std::is_convertible_v<std::chrono::hours, engin::Duration>);
 static_assert(std::is_same_v<engin::TimePoint::clock, std::chrono::steady_clock>);
 
-// --- Callables: f(std::stop_token) or f(), returning void, absl::Status, Co<> or Co<absl::Status>; token first, by value
-// or by const reference; move-only ones too; any callable of std::jthread's with its arguments bound.
+// --- Callables: f(std::stop_token) or f(), returning void, absl::Status, Co<> or Co<absl::Status>; token first, by
+// value or by const reference; move-only ones too; any callable of std::jthread's with its arguments bound.
 struct Worker {
   void run(std::stop_token) {}
   engin::Co<absl::Status> poll(const std::stop_token&) { co_return absl::OkStatus(); }
@@ -97,21 +97,21 @@ static_assert(std::is_aggregate_v<engin::TaskOptions> && std::is_copy_constructi
               std::is_copy_assignable_v<engin::TaskOptions> && std::is_default_constructible_v<engin::TaskOptions>);
 [[gnu::used]] inline void task_options() {
   engin::TaskOptions options{
-      .name = "uplink",                                     // 1 to 128 bytes, no control characters, no '#', unique
-      .on_exception = engin::OnException::Shutdown,         // the default
+      .name = "uplink",                                        // 1 to 128 bytes, no control characters, no '#', unique
+      .on_exception = engin::OnException::Shutdown,            // the default
       .retry_if = [](const engin::Failure&) { return true; },  // asked once per failure under Retry
-      .backoff = {},                                        // how long a restart waits
-      .restart_limit = {},                                  // how many restarts are too many
-      .on_return = engin::OnReturn::Finish,                 // the default
-      .shutdown_hook = [] {},                               // before the last request of stop
-      .hook_timeout = 5s,                                   // the default
-      .stop_timeout = 10s,                                  // the default
-      .heartbeat_timeout = 0s,                              // off
-      .on_unresponsive = engin::OnUnresponsive::Report,     // the default
-      .blocking = false,                                    // true: its runner is counted out at once
+      .backoff = {},                                           // how long a restart waits
+      .restart_limit = {},                                     // how many restarts are too many
+      .on_return = engin::OnReturn::Finish,                    // the default
+      .shutdown_hook = [] {},                                  // before the last request of stop
+      .hook_timeout = 5s,                                      // the default
+      .stop_timeout = 10s,                                     // the default
+      .heartbeat_timeout = 0s,                                 // off
+      .on_unresponsive = engin::OnUnresponsive::Report,        // the default
+      .blocking = false,                                       // true: its runner is counted out at once
   };
-  static_assert(Is<decltype(options.named("x")), engin::TaskOptions>);    // a copy with another name
-  static_assert(Is<decltype(options.validate()), absl::Status>);          // names the field at fault
+  static_assert(Is<decltype(options.named("x")), engin::TaskOptions>);  // a copy with another name
+  static_assert(Is<decltype(options.validate()), absl::Status>);        // names the field at fault
   const engin::TaskOptions constant;
   (void)constant.named("x");
   (void)constant.validate();
@@ -133,7 +133,8 @@ static_assert(std::is_aggregate_v<engin::TaskOptions> && std::is_copy_constructi
 // --- Backoff
 static_assert(std::is_aggregate_v<engin::Backoff>);
 [[gnu::used]] inline void backoff() {
-  engin::Backoff backoff{.initial = 100ms, .max = 30s, .multiplier = 2, .jitter = engin::Jitter::Equal, .reset_after = 60s};
+  engin::Backoff backoff{
+      .initial = 100ms, .max = 30s, .multiplier = 2, .jitter = engin::Jitter::Equal, .reset_after = 60s};
   (void)std::array{engin::Jitter::Equal, engin::Jitter::Full, engin::Jitter::None};
   backoff = engin::Backoff::immediate();
   backoff = engin::Backoff::constant(1s);
@@ -155,17 +156,18 @@ static_assert(std::is_aggregate_v<engin::RestartLimit>);
 
 // --- SupervisorOptions: an aggregate; every member has an initialiser; this order.
 static_assert(std::is_aggregate_v<engin::SupervisorOptions> && std::is_copy_constructible_v<engin::SupervisorOptions>);
-[[gnu::used]] inline void supervisor_options(engin::testing::VirtualRuntime& world, std::shared_ptr<engin::Observer> observer) {
+[[gnu::used]] inline void supervisor_options(engin::testing::VirtualRuntime& world,
+                                             std::shared_ptr<engin::Observer> observer) {
   engin::SupervisorOptions options{
       .name = "ingest",
-      .runners = 2,                                   // kept when nothing blocks
-      .max_runners = 1024,                            // the default
-      .runner_stack_size = 1 << 20,                   // the default
-      .shutdown_timeout = 25s,                        // for everything; the default
-      .stop_order = engin::StopOrder::Together,       // the default
-      .on_straggler = engin::OnStraggler::Wait,       // the default
+      .runners = 2,                              // kept when nothing blocks
+      .max_runners = 1024,                       // the default
+      .runner_stack_size = 1 << 20,              // the default
+      .shutdown_timeout = 25s,                   // for everything; the default
+      .stop_order = engin::StopOrder::Together,  // the default
+      .on_straggler = engin::OnStraggler::Wait,  // the default
       .observers = {observer},
-      .default_observer = true,                       // the default
+      .default_observer = true,                                  // the default
       .defaults = {.on_exception = engin::OnException::Ignore},  // the options of supervise(f)
       .random_seed = 42,
       .runtime = world,
@@ -180,17 +182,17 @@ static_assert(std::is_aggregate_v<engin::SupervisorOptions> && std::is_copy_cons
 // --- Supervisor
 static_assert(!std::is_copy_constructible_v<engin::Supervisor> && !std::is_move_constructible_v<engin::Supervisor>);
 [[gnu::used]] inline void supervisor(engin::Supervisor& s, const engin::Supervisor& c, std::ostream& out) {
-  static_assert(Is<decltype(s.start()), void>);                                          // AlreadyStarted
+  static_assert(Is<decltype(s.start()), void>);  // AlreadyStarted
   static_assert(Is<decltype(s.request_shutdown()), void> && noexcept(s.request_shutdown()));
-  s.request_shutdown("deployment");                                                      // posts, runs no user code
+  s.request_shutdown("deployment");  // posts, runs no user code
   static_assert(noexcept(s.request_shutdown(std::string_view())));
-  static_assert(Is<decltype(s.wait()), const engin::ShutdownReport&>);                   // NotStarted, WouldDeadlock
-  static_assert(Is<decltype(s.wait_for(1s)), const engin::ShutdownReport*>);             // null on timeout
-  (void)s.wait_for(std::chrono::hours::max());                                           // for ever
-  static_assert(Is<decltype(s.shutdown()), const engin::ShutdownReport&>);               // request + wait
-  static_assert(Is<decltype(s.run()), int>);                                             // start + wait + exit code
-  static_assert(Is<decltype(s.wait_all()), bool>);                                       // false if shutdown began first
-  static_assert(Is<decltype(c.stop_token()), std::stop_token>);                          // fires before the hooks
+  static_assert(Is<decltype(s.wait()), const engin::ShutdownReport&>);        // NotStarted, WouldDeadlock
+  static_assert(Is<decltype(s.wait_for(1s)), const engin::ShutdownReport*>);  // null on timeout
+  (void)s.wait_for(std::chrono::hours::max());                                // for ever
+  static_assert(Is<decltype(s.shutdown()), const engin::ShutdownReport&>);    // request + wait
+  static_assert(Is<decltype(s.run()), int>);                                  // start + wait + exit code
+  static_assert(Is<decltype(s.wait_all()), bool>);                            // false if shutdown began first
+  static_assert(Is<decltype(c.stop_token()), std::stop_token>);               // fires before the hooks
   static_assert(Is<decltype(c.shutdown_cause()), std::optional<engin::ShutdownCause>>);
   static_assert(Is<decltype(c.snapshot()), engin::SupervisorSnapshot>);
   c.for_each_task([](const engin::TaskHandle& task) { (void)task.id(); });
@@ -200,20 +202,21 @@ static_assert(!std::is_copy_constructible_v<engin::Supervisor> && !std::is_move_
 }
 
 // --- Typed errors
-static_assert(std::is_base_of_v<engin::Error, engin::InvalidOptions>);         // a callable, name, option refused
+static_assert(std::is_base_of_v<engin::Error, engin::InvalidOptions>);  // a callable, name, option refused
 static_assert(std::is_base_of_v<engin::Error, engin::DuplicateName>);
-static_assert(std::is_base_of_v<engin::Error, engin::SupervisorStopping>);     // supervise() once shutdown began
-static_assert(std::is_base_of_v<engin::Error, engin::NotStarted>);             // wait() before start()
+static_assert(std::is_base_of_v<engin::Error, engin::SupervisorStopping>);  // supervise() once shutdown began
+static_assert(std::is_base_of_v<engin::Error, engin::NotStarted>);          // wait() before start()
 static_assert(std::is_base_of_v<engin::Error, engin::AlreadyStarted>);
-static_assert(std::is_base_of_v<engin::Error, engin::WouldDeadlock>);          // names the task
-static_assert(std::is_base_of_v<engin::Error, engin::NotInTask>);              // an awaitable outside a task
+static_assert(std::is_base_of_v<engin::Error, engin::WouldDeadlock>);  // names the task
+static_assert(std::is_base_of_v<engin::Error, engin::NotInTask>);      // an awaitable outside a task
 static_assert(std::is_base_of_v<engin::Error, engin::ForkedChild>);
 static_assert(std::is_base_of_v<std::exception, engin::Error>);
 static_assert(std::is_base_of_v<std::exception, engin::Stopped>);
-static_assert(std::is_base_of_v<std::exception, engin::Abandoned>);            // a resumer dropped uncalled
+static_assert(std::is_base_of_v<std::exception, engin::Abandoned>);  // a resumer dropped uncalled
 
 // --- TaskHandle: cheap to copy, does nothing when dropped, usable as a constant: it refers to a task, and is none.
-static_assert(std::is_copy_constructible_v<engin::TaskHandle> && std::is_nothrow_move_constructible_v<engin::TaskHandle> &&
+static_assert(std::is_copy_constructible_v<engin::TaskHandle> &&
+              std::is_nothrow_move_constructible_v<engin::TaskHandle> &&
               std::is_default_constructible_v<engin::TaskHandle>);
 [[gnu::used]] inline void task_handle(const engin::TaskHandle& task) {
   static_assert(Is<decltype(task.id()), engin::TaskId> && std::is_unsigned_v<engin::TaskId>);
@@ -233,29 +236,28 @@ static_assert(std::is_copy_constructible_v<engin::TaskHandle> && std::is_nothrow
   const engin::Outcome outcome = task.wait();
   switch (outcome) {
     case engin::Outcome::Completed:
-    case engin::Outcome::Failed:    // with a Failure
-    case engin::Outcome::Stopped:   // what it threw is attached, and no failure
+    case engin::Outcome::Failed:   // with a Failure
+    case engin::Outcome::Stopped:  // what it threw is attached, and no failure
       break;
   }
   static_assert(std::is_convertible_v<decltype(outcome.failure()), const std::optional<engin::Failure>&>);
   (void)std::array{engin::StopResult::Stopped, engin::StopResult::AlreadyEnded, engin::StopResult::TimedOut};
   (void)std::array{engin::RestartResult::Started, engin::RestartResult::WhenEnded, engin::RestartResult::Refused};
   using enum engin::TaskState;
-  (void)std::array{Registered, Queued, Running, Waiting, Backoff, CoolingDown,
-                   Stopping, Straggling, Completed, Failed, GaveUp, Stopped};
+  (void)std::array{Registered, Queued,     Running,   Waiting, Backoff, CoolingDown,
+                   Stopping,   Straggling, Completed, Failed,  GaveUp,  Stopped};
 }
 
 // --- ScopedTask: made from a handle; move-only; stops, awaits and removes.
 static_assert(std::is_constructible_v<engin::ScopedTask, engin::TaskHandle> &&
               std::is_nothrow_move_constructible_v<engin::ScopedTask> &&
-              std::is_nothrow_move_assignable_v<engin::ScopedTask> &&
-              !std::is_copy_constructible_v<engin::ScopedTask>);
+              std::is_nothrow_move_assignable_v<engin::ScopedTask> && !std::is_copy_constructible_v<engin::ScopedTask>);
 
 // --- Inside a task
 [[gnu::used]] inline void inside_a_task() {
-  static_assert(Is<decltype(engin::this_task::stop_token()), std::stop_token>);       // never stops outside a task
+  static_assert(Is<decltype(engin::this_task::stop_token()), std::stop_token>);  // never stops outside a task
   static_assert(std::unsigned_integral<decltype(engin::this_task::attempt())>);
-  static_assert(Is<decltype(engin::this_task::sleep_for(1s)), bool>);                 // false as soon as stop is requested
+  static_assert(Is<decltype(engin::this_task::sleep_for(1s)), bool>);  // false as soon as stop is requested
   static_assert(Is<decltype(engin::this_task::ready()), void>);
   static_assert(Is<decltype(engin::this_task::beat()), void>);
   static_assert(Is<decltype(engin::this_task::stop_reason()), engin::StopReason>);
@@ -285,7 +287,7 @@ inline engin::Co<int> part() { co_return 42; }
 
   int value = co_await part();
   auto blocks = [] { return 1; };
-  value = co_await engin::blocking(blocks);      // on a runner of its own; never cut short
+  value = co_await engin::blocking(blocks);  // on a runner of its own; never cut short
   auto with_token = [](std::stop_token) { return 2; };
   value = co_await engin::blocking(with_token);
   auto start = [](engin::Resumer resume) { resume(); };  // any thread, first call wins; dropped uncalled: Abandoned
@@ -304,7 +306,7 @@ struct MyObserver : engin::Observer {
       case Registered:
       case AttemptStarted:
       case Ready:
-      case Failed:             // with the decision taken and the next delay
+      case Failed:  // with the decision taken and the next delay
       case RestartScheduled:
       case Completed:
       case Stopped:
@@ -312,7 +314,7 @@ struct MyObserver : engin::Observer {
       case HookStarted:
       case HookEnded:
       case HookTimedOut:
-      case StopRequested:      // with its reason
+      case StopRequested:  // with its reason
       case StopIgnored:
       case Unresponsive:
       case Straggler:
@@ -330,15 +332,15 @@ struct MyObserver : engin::Observer {
 };
 [[gnu::used]] inline void observers(std::ostream& out) {
   const auto recorder = std::make_shared<engin::testing::Recorder>();
-  engin::SupervisorOptions options{.observers = {std::make_shared<MyObserver>(), recorder, engin::text_observer(out),
-                                                 engin::json_observer(out)}};
+  engin::SupervisorOptions options{
+      .observers = {std::make_shared<MyObserver>(), recorder, engin::text_observer(out), engin::json_observer(out)}};
   static_assert(Is<decltype(recorder->events()), std::vector<engin::Event>>);
   out << recorder->events().front() << engin::to_json(recorder->events().front());
 }
 
 // --- Failure
 [[gnu::used]] inline void failure(const engin::Failure& f) {
-  static_assert(std::is_convertible_v<decltype(f.type()), std::string>);             // demangled when read
+  static_assert(std::is_convertible_v<decltype(f.type()), std::string>);  // demangled when read
   static_assert(std::is_convertible_v<decltype(f.message()), std::string_view>);
   static_assert(std::is_convertible_v<decltype(f.status()), const absl::Status&>);
   static_assert(std::is_convertible_v<decltype(f.exception()), std::exception_ptr>);
@@ -354,12 +356,12 @@ struct MyObserver : engin::Observer {
   static_assert(Is<decltype(t.state), engin::TaskState> && Is<decltype(t.since), engin::TimePoint>);
   static_assert(Is<decltype(t.attempt), std::uint64_t> && Is<decltype(t.ready), bool>);
   (void)(t.started + t.completed + t.failed + t.restarted);
-  static_assert(Is<decltype(t.first_failures), std::vector<engin::Failure>>);        // the first sixteen, as text
-  static_assert(Is<decltype(t.last_failures), std::vector<engin::Failure>>);         // the last sixteen
+  static_assert(Is<decltype(t.first_failures), std::vector<engin::Failure>>);  // the first sixteen, as text
+  static_assert(Is<decltype(t.last_failures), std::vector<engin::Failure>>);   // the last sixteen
   static_assert(Is<decltype(t.next_attempt), std::optional<engin::TimePoint>>);
   static_assert(Is<decltype(t.queued), engin::Duration>);
   static_assert(Is<decltype(t.last_stop_latency), std::optional<engin::Duration>>);
-  static_assert(Is<decltype(t.explain()), std::string>);                             // one sentence
+  static_assert(Is<decltype(t.explain()), std::string>);  // one sentence
   static_assert(Is<decltype(s.tasks), std::vector<engin::TaskSnapshot>>);
 }
 
@@ -369,9 +371,9 @@ struct MyObserver : engin::Observer {
   (void)std::array{Cause::Requested, Cause::TaskFailed, Cause::Signal, Cause::LimitReached, Cause::TaskReturned};
   static_assert(Is<decltype(r.cause), engin::ShutdownCause> && Is<decltype(r.cause.reason), std::string>);
   static_assert(Is<decltype(r.cause.failure), std::optional<engin::Failure>>);
-  static_assert(Is<decltype(r.tasks), std::vector<engin::ShutdownTask>>);     // up to 1,000; not clean ones first
+  static_assert(Is<decltype(r.tasks), std::vector<engin::ShutdownTask>>);  // up to 1,000; not clean ones first
   static_assert(Is<decltype(r.stragglers), std::vector<engin::Straggler>>);
-  static_assert(Is<decltype(r.secondary), std::vector<engin::Failure>>);      // failures during shutdown
+  static_assert(Is<decltype(r.secondary), std::vector<engin::Failure>>);  // failures during shutdown
   static_assert(Is<decltype(r.duration), engin::Duration>);
   static_assert(Is<decltype(r.tasks[0].hook), engin::HookResult>);
   static_assert(Is<decltype(r.tasks[0].hook_duration), engin::Duration>);
@@ -379,7 +381,7 @@ struct MyObserver : engin::Observer {
   (void)std::array{engin::HookResult::None, engin::HookResult::Returned, engin::HookResult::Failed,
                    engin::HookResult::TimedOut, engin::HookResult::NotStarted};
   static_assert(Is<decltype(r.clean()), bool>);
-  static_assert(Is<decltype(r.exit_code()), int>);                            // 0 clean, 1 failure or limit, 2 not clean
+  static_assert(Is<decltype(r.exit_code()), int>);  // 0 clean, 1 failure or limit, 2 not clean
   out << r;
 }
 
@@ -400,7 +402,7 @@ inline Pool make_pool() { return {}; }
 
 // --- Testing
 [[gnu::used]] inline void virtual_time() {
-  engin::testing::VirtualRuntime world(42);   // the seed decides the order
+  engin::testing::VirtualRuntime world(42);  // the seed decides the order
   engin::Supervisor s({.runtime = world});
   world.run_until_idle();
   world.advance(100ms);

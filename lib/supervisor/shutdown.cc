@@ -5,6 +5,7 @@
 #include <iostream>
 #include <new>
 #include <sstream>
+#include <utility>
 
 #include "supervisor/core.h"
 #include "supervisor/core_jobs.h"
@@ -194,10 +195,20 @@ void Core::note_end() noexcept {
 }
 
 void Core::end_shutdown() noexcept {
+  bool built = false;
   {
     const base::Lock lock(mutex_);
-    if (report_stage_ != ReportStage::None) return;
-    report_stage_ = ReportStage::Building;
+    built = report_stage_ == ReportStage::Built;
+    if (report_stage_ == ReportStage::None) {
+      report_stage_ = ReportStage::Building;
+    } else if (!built) {
+      return;
+    }
+  }
+  if (built) {  // at the deadline, and all that it told before this was posted has been heard
+    deliver_own();
+    publish_unobserved();
+    return;
   }
   build_report();
   note_end();
@@ -228,11 +239,21 @@ bool Core::force_report() noexcept {
   return true;
 }
 
-/// On a runner, at the deadline. An observer that hangs keeps this one; whoever waits then publishes the report.
+/// On a runner, at the deadline. The control runner publishes when the observers have heard of those who hang. If one of
+/// them keeps it, whoever waits does (force_end).
 void Core::end_at_deadline() noexcept {
   if (!force_report()) return;
-  deliver_own();
-  publish_unobserved();
+  bool passed = false;  // or is about to: it may have found no report yet
+  {
+    const base::Lock lock(mutex_);
+    passed = std::exchange(end_posted_, true);
+  }
+  if (passed) {
+    deliver_own();
+    publish_unobserved();
+  } else {
+    post(end_job_, Lane::Control);
+  }
 }
 
 /// On a thread that waits, a little after the deadline: without any user code.
@@ -245,12 +266,13 @@ void Core::force_end() noexcept {
   publish_unobserved();
 }
 
-/// Publishes a report that was built, although events may not have been delivered: then an observer is named, and the
-/// report is not clean, for after a clean one no observer is called.
+/// Publishes a report that was built, although events may not have been delivered. An observer that runs now is named;
+/// also one that is yet to be called if the report would be clean, for after a clean one no observer is called.
 void Core::publish_unobserved() noexcept {
   {
     const base::Lock lock(mutex_);
-    if (report_stage_ == ReportStage::Built && pending_events_.load() != 0) add_observer_straggler();
+    const bool late = observers_running_.load() != 0 || (pending_events_.load() != 0 && report_.clean());
+    if (report_stage_ == ReportStage::Built && late) add_observer_straggler();
   }
   publish();
 }

@@ -1,13 +1,13 @@
-// What follows an attempt, cell by cell, with results of this test's own: changing one cell of the library's table or of
-// this one makes it fail.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
+// What follows an attempt, cell by cell, with results of this test's own: changing one cell of the library's table or
+// of this one makes it fail.
 #include <algorithm>
 #include <chrono>
 #include <optional>
 #include <stdexcept>
 #include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "absl/status/status.h"
 #include "engin/supervisor.h"
@@ -29,27 +29,37 @@ enum class End {
   CoBadStatus,
   ThrowsFromALocalsDestructor,
   CopyThrows,
-  ForeignCancellation,       // it throws what a cancelled operation throws, but nobody cancelled it
-  StoppedWithoutStop,        // engin::Stopped, unasked
-  ThrowsAfterStop,           // stop was requested of it
-  StoppedAfterStop,          // the same, by engin::Stopped
+  ForeignCancellation,  // it throws what a cancelled operation throws, but nobody cancelled it
+  StoppedWithoutStop,   // engin::Stopped, unasked
+  ThrowsAfterStop,      // stop was requested of it
+  StoppedAfterStop,     // the same, by engin::Stopped
   BadStatusAfterStop,
   ReturnsAfterStop,
-  ThrowsAfterHookStarted,    // its hook runs, stop was not requested yet
+  ThrowsAfterHookStarted,  // its hook runs, stop was not requested yet
   ReturnsAfterHookStarted,
 };
-constexpr End Ends[] = {End::Returns,          End::ThrowsStd,           End::ThrowsInt,
-                        End::BadStatus,        End::CoThrows,            End::CoBadStatus,
-                        End::ThrowsFromALocalsDestructor, End::CopyThrows, End::ForeignCancellation,
-                        End::StoppedWithoutStop, End::ThrowsAfterStop,   End::StoppedAfterStop,
-                        End::BadStatusAfterStop, End::ReturnsAfterStop,  End::ThrowsAfterHookStarted,
+constexpr End Ends[] = {End::Returns,
+                        End::ThrowsStd,
+                        End::ThrowsInt,
+                        End::BadStatus,
+                        End::CoThrows,
+                        End::CoBadStatus,
+                        End::ThrowsFromALocalsDestructor,
+                        End::CopyThrows,
+                        End::ForeignCancellation,
+                        End::StoppedWithoutStop,
+                        End::ThrowsAfterStop,
+                        End::StoppedAfterStop,
+                        End::BadStatusAfterStop,
+                        End::ReturnsAfterStop,
+                        End::ThrowsAfterHookStarted,
                         End::ReturnsAfterHookStarted};
 
 /// What the first attempt leads to.
 struct Expected {
   EventKind event;
   Decision decision;
-  TaskState state;                                // soon after
+  TaskState state;  // soon after
   std::optional<ShutdownCause::Kind> shutdown;
 };
 
@@ -137,16 +147,19 @@ TaskHandle supervise(Supervisor& s, End end, TaskOptions options) {
     case End::BadStatus:
       return s.supervise([] { return absl::UnavailableError("status"); }, options);
     case End::CoThrows:
-      return s.supervise([]() -> Co<> {
-        (void)co_await yield();
-        throw std::runtime_error("coroutine");
-      }, options);
+      return s.supervise(
+          []() -> Co<> {
+            (void)co_await yield();
+            throw std::runtime_error("coroutine");
+          },
+          options);
     case End::CoBadStatus:
       return s.supervise([]() -> Co<absl::Status> { co_return absl::InternalError("status"); }, options);
     case End::ThrowsFromALocalsDestructor:
       return s.supervise([] { const ThrowsAtItsEnd local; }, options);
     case End::CopyThrows:
-      return s.supervise([original = ThrowsWhenCopied()] { [[maybe_unused]] const ThrowsWhenCopied copy = original; }, options);
+      return s.supervise([original = ThrowsWhenCopied()] { [[maybe_unused]] const ThrowsWhenCopied copy = original; },
+                         options);
     case End::ForeignCancellation:
       return s.supervise([] { throw Cancelled(); }, options);
     case End::StoppedWithoutStop:
@@ -173,7 +186,8 @@ class Cell : public Scenario {
 
   void run() override {
     Supervisor& s = make();
-    const TaskHandle task = engin::supervise(s, end, {.name = "t", .on_exception = on_exception, .on_return = on_return});
+    const TaskHandle task =
+        engin::supervise(s, end, {.name = "t", .on_exception = on_exception, .on_return = on_return});
     if (end >= End::ThrowsAfterHookStarted) hooked(task);
     s.start();
     world.run_until_idle();
@@ -233,11 +247,13 @@ ENGIN_SCENARIO(DecisionTest, AFailureWhileOthersStopIsCountedAndFollowedByNothin
   Supervisor& s = make();
   int thrown = 0;
   for (const OnException x : {OnException::Shutdown, OnException::Retry, OnException::Ignore}) {
-    hooked(s.supervise([&]() -> Co<> {
-      (void)co_await sleep_for(1ms * (this_task::attempt() * 3), ignore_stop);
-      ++thrown;
-      throw std::runtime_error("meanwhile");
-    }, {.on_exception = x, .backoff = Backoff::immediate(), .shutdown_hook = [] {}}));
+    hooked(s.supervise(
+        [&]() -> Co<> {
+          (void)co_await sleep_for(1ms * (this_task::attempt() * 3), ignore_stop);
+          ++thrown;
+          throw std::runtime_error("meanwhile");
+        },
+        {.on_exception = x, .backoff = Backoff::immediate(), .shutdown_hook = [] {}}));
   }
   s.start();
   world.advance(2ms);

@@ -1,13 +1,13 @@
 // The table of TaskHandle: what stop, restart and remove do in each state, cell by cell.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <array>
 #include <chrono>
 #include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "engin/supervisor.h"
 #include "test/support/scenario.h"
@@ -82,11 +82,13 @@ class Table : public Scenario {
         break;
       case S::Running:
         s.start();
-        task = s.supervise([this] {
-          ++attempts;
-          while (this_task::sleep_for(1h)) {
-          }
-        }, options);
+        task = s.supervise(
+            [this] {
+              ++attempts;
+              while (this_task::sleep_for(1h)) {
+              }
+            },
+            options);
         world.run_until_idle();
         break;
       case S::Waiting:
@@ -291,13 +293,17 @@ ENGIN_SCENARIO(HandleTest, RestartOfARunningTaskStopsItWithoutItsHookAndResetsIt
   Supervisor& s = started();
   int hooks = 0;
   StopReason reason = StopReason::None;
-  const TaskHandle task = s.supervise([&](std::stop_token) -> Co<> {
-    if (this_task::attempt() <= 5) throw std::runtime_error("early");
-    while (co_await sleep_for(1h)) {
-    }
-    reason = this_task::stop_reason();
-    if (this_task::attempt() == 7) throw std::runtime_error("while being restarted");
-  }, {.on_exception = OnException::Retry, .backoff = {.initial = 1s, .jitter = Jitter::None}, .shutdown_hook = [&] { ++hooks; }});
+  const TaskHandle task = s.supervise(
+      [&](std::stop_token) -> Co<> {
+        if (this_task::attempt() <= 5) throw std::runtime_error("early");
+        while (co_await sleep_for(1h)) {
+        }
+        reason = this_task::stop_reason();
+        if (this_task::attempt() == 7) throw std::runtime_error("while being restarted");
+      },
+      {.on_exception = OnException::Retry, .backoff = {.initial = 1s, .jitter = Jitter::None}, .shutdown_hook = [&] {
+         ++hooks;
+       }});
   world.advance(31s);
   ASSERT_EQ(task.snapshot().attempt, 6u);
   EXPECT_EQ(task.restart(), RestartResult::Started);
@@ -317,12 +323,14 @@ ENGIN_SCENARIO(HandleTest, TheLastCallWins) {
   rules.by_hand = true;
   Supervisor& s = started();
   int attempts = 0, hooks = 0;
-  const TaskHandle task = s.supervise([&](std::stop_token) -> Co<> {
-    ++attempts;
-    while (co_await sleep_for(1h)) {
-    }
-    (void)co_await sleep_for(1s, ignore_stop);
-  }, {.shutdown_hook = [&] { ++hooks; }});
+  const TaskHandle task = s.supervise(
+      [&](std::stop_token) -> Co<> {
+        ++attempts;
+        while (co_await sleep_for(1h)) {
+        }
+        (void)co_await sleep_for(1s, ignore_stop);
+      },
+      {.shutdown_hook = [&] { ++hooks; }});
   world.run_until_idle();
 
   task.request_stop();
@@ -386,15 +394,17 @@ ENGIN_SCENARIO(HandleTest, RestartInBackoffIsDueNowAndNotCounted) {
 ENGIN_SCENARIO(HandleTest, TheReasonThatAHookSeesIsThatOfItsOwnStop) {
   Supervisor& s = started();
   StopReason in_body = StopReason::None, in_hook = StopReason::None;
-  const TaskHandle task = hooked(s.supervise([&](std::stop_token) -> Co<> {
-    while (co_await sleep_for(1h)) {
-    }
-    in_body = this_task::stop_reason();
-  }, {.on_exception = OnException::Retry,
-      .backoff = Backoff::constant(1min),
-      .shutdown_hook = [&] { in_hook = this_task::stop_reason(); },
-      .heartbeat_timeout = 1s,
-      .on_unresponsive = OnUnresponsive::Fail}));
+  const TaskHandle task = hooked(s.supervise(
+      [&](std::stop_token) -> Co<> {
+        while (co_await sleep_for(1h)) {
+        }
+        in_body = this_task::stop_reason();
+      },
+      {.on_exception = OnException::Retry,
+       .backoff = Backoff::constant(1min),
+       .shutdown_hook = [&] { in_hook = this_task::stop_reason(); },
+       .heartbeat_timeout = 1s,
+       .on_unresponsive = OnUnresponsive::Fail}));
   world.advance(2s);
   EXPECT_EQ(task.state(), TaskState::Backoff);
   EXPECT_EQ(in_body, StopReason::Unresponsive);

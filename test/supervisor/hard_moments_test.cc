@@ -1,7 +1,4 @@
 // Bad input and hard moments: a typed error that names the culprit, and nothing changed.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -10,6 +7,9 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "absl/functional/any_invocable.h"
 #include "engin/supervisor.h"
@@ -53,7 +53,8 @@ ENGIN_SCENARIO(BadInputTest, IsRefusedByTaskAndFieldAndChangesNothing) {
   EXPECT_THAT(with({.stop_timeout = -1s}), names("stop_timeout"));
   EXPECT_THAT(with({.heartbeat_timeout = -1s}), names("heartbeat_timeout"));
   EXPECT_THAT(with({.restart_limit = {.max_restarts = 100, .window = 1s}}), names("restart_limit.max_restarts"));
-  EXPECT_THAT(with({.restart_limit = {.max_restarts = 1, .then = OnLimit::CoolDown(-1s)}}), HasSubstr("restart_limit.then"));
+  EXPECT_THAT(with({.restart_limit = {.max_restarts = 1, .then = OnLimit::CoolDown(-1s)}}),
+              HasSubstr("restart_limit.then"));
 
   const auto named = [&](std::string name) { return refused([&] { s.supervise([] {}, {.name = name}); }); };
   EXPECT_THAT(named("a#b"), HasSubstr("name |"));
@@ -66,8 +67,10 @@ ENGIN_SCENARIO(BadInputTest, IsRefusedByTaskAndFieldAndChangesNothing) {
   EXPECT_THAT(refused([&] { s.supervise(static_cast<void (*)()>(nullptr), {.name = "culprit"}); }), names("callable"));
   EXPECT_THAT(refused([&] { s.supervise(every(0s, [] {}), {.name = "culprit"}); }), names("every.period"));
   EXPECT_THAT(refused([&] { s.supervise(every(-1s, [] {}), {.name = "culprit"}); }), names("every.period"));
-  EXPECT_THAT(refused([&] { s.supervise(every(1s, [] {}, {.jitter = -1s}), {.name = "culprit"}); }), names("every.jitter"));
-  EXPECT_THAT(refused([&] { s.supervise(every(1s, [] {}, {.first = -1s}), {.name = "culprit"}); }), names("every.first"));
+  EXPECT_THAT(refused([&] { s.supervise(every(1s, [] {}, {.jitter = -1s}), {.name = "culprit"}); }),
+              names("every.jitter"));
+  EXPECT_THAT(refused([&] { s.supervise(every(1s, [] {}, {.first = -1s}), {.name = "culprit"}); }),
+              names("every.first"));
 
   EXPECT_TRUE(log().empty());
   EXPECT_EQ(s.snapshot().total_tasks, 0u);
@@ -195,13 +198,15 @@ ENGIN_SCENARIO(HardMomentTest, RequestsOfShutdownFromEverywhereAreOneShutdownWit
   Supervisor& s = make({.observers = {std::make_shared<Requests>(at)}});
   at = &s;
   for (int i = 0; i < 10; ++i) {
-    hooked(s.supervise([&s]() -> Co<> {
-      s.request_shutdown("by a task");
-      s.request_shutdown("by a task again");
-      while (co_await sleep_for(1h)) {
-      }
-      s.request_shutdown("at the end");
-    }, {.shutdown_hook = [&s] { s.request_shutdown("by a hook"); }}));
+    hooked(s.supervise(
+        [&s]() -> Co<> {
+          s.request_shutdown("by a task");
+          s.request_shutdown("by a task again");
+          while (co_await sleep_for(1h)) {
+          }
+          s.request_shutdown("at the end");
+        },
+        {.shutdown_hook = [&s] { s.request_shutdown("by a hook"); }}));
   }
   s.start();
   const ShutdownReport& report = s.wait();
@@ -256,13 +261,15 @@ ENGIN_SCENARIO(HardMomentTest, WaitingInsideATaskAHookOrAnObserverIsRefusedByNam
                           in_observer = texts.size() - before;
                         })}});
   at = &s;
-  hooked(s.supervise([&]() -> Co<> {
-    try_all("task");
-    auto f = [&] { try_all("blocking"); };
-    co_await blocking(f);
-    while (co_await sleep_for(1h)) {
-    }
-  }, {.name = "culprit", .shutdown_hook = [&] { try_all("hook"); }}));
+  hooked(s.supervise(
+      [&]() -> Co<> {
+        try_all("task");
+        auto f = [&] { try_all("blocking"); };
+        co_await blocking(f);
+        while (co_await sleep_for(1h)) {
+        }
+      },
+      {.name = "culprit", .shutdown_hook = [&] { try_all("hook"); }}));
   s.start();
   world.run_until_idle();
   EXPECT_FALSE(s.shutdown_cause()) << "a refused shutdown() began one";
@@ -272,25 +279,58 @@ ENGIN_SCENARIO(HardMomentTest, WaitingInsideATaskAHookOrAnObserverIsRefusedByNam
   for (const std::string& text : texts) EXPECT_THAT(text, HasSubstr("culprit"));
 }
 
+ENGIN_SCENARIO(HardMomentTest, AStopCallbackMayCallAnythingThatDoesNotWait) {
+  Supervisor& s = make();
+  TaskHandle self;
+  int called = 0;
+  const TaskHandle other = s.supervise(until_stopped());
+  self = s.supervise(
+      [&](std::stop_token stop) {
+        const std::stop_callback callback(stop, [&] {
+          ++called;
+          EXPECT_THROW(s.shutdown(), WouldDeadlock);
+          EXPECT_THROW(self.wait(), WouldDeadlock);
+          EXPECT_THROW(self.stop(1s), WouldDeadlock);
+          self.request_stop();
+          (void)s.snapshot();
+          EXPECT_EQ(this_task::stop_reason(), StopReason::Requested);
+          s.supervise([&] { ++called; });
+          other.request_stop();
+          s.request_shutdown("by a stop callback");
+        });
+        while (this_task::sleep_for(1h)) {
+        }
+      },
+      {.name = "t"});
+  s.start();
+  world.run_until_idle();
+  self.request_stop();
+  EXPECT_EQ(s.wait().cause.reason, "by a stop callback");
+  EXPECT_GE(called, 1);
+  EXPECT_EQ(other.wait(), Outcome::Stopped);
+}
+
 ENGIN_SCENARIO(HardMomentTest, AHandlesWaitInItsOwnTaskIsRefusedAndInAnotherWorks) {
   Supervisor& s = make();
   TaskHandle self;
   std::vector<std::string> texts;
-  self = s.supervise([&] {
-    const auto attempt = [&](auto f) {
-      try {
-        f();
-        texts.push_back("waited");
-      } catch (const WouldDeadlock& e) {
-        texts.push_back(e.what());
-      }
-    };
-    attempt([&] { self.wait(); });
-    attempt([&] { (void)self.wait_for(1s); });
-    attempt([&] { self.stop(1s); });
-    attempt([&] { self.stop(); });
-    attempt([&] { self.wait_ready(1s); });
-  }, {.name = "culprit"});
+  self = s.supervise(
+      [&] {
+        const auto attempt = [&](auto f) {
+          try {
+            f();
+            texts.push_back("waited");
+          } catch (const WouldDeadlock& e) {
+            texts.push_back(e.what());
+          }
+        };
+        attempt([&] { self.wait(); });
+        attempt([&] { (void)self.wait_for(1s); });
+        attempt([&] { self.stop(1s); });
+        attempt([&] { self.stop(); });
+        attempt([&] { self.wait_ready(1s); });
+      },
+      {.name = "culprit"});
   const TaskHandle victim = s.supervise(until_stopped());
   s.start();
   EXPECT_EQ(self.wait(), Outcome::Completed);
@@ -307,12 +347,14 @@ ENGIN_SCENARIO(HardMomentTest, TheDestructorWithoutShutdownIsAnOrderlyStop) {
   bool hook = false, ended = false;
   {
     Supervisor& s = started();
-    hooked(s.supervise([&]() -> Co<> {
-      while (co_await sleep_for(1h)) {
-      }
-      EXPECT_TRUE(hook);
-      ended = true;
-    }, {.shutdown_hook = [&] { hook = true; }}));
+    hooked(s.supervise(
+        [&]() -> Co<> {
+          while (co_await sleep_for(1h)) {
+          }
+          EXPECT_TRUE(hook);
+          ended = true;
+        },
+        {.shutdown_hook = [&] { hook = true; }}));
     world.run_until_idle();
     finish();
   }

@@ -104,12 +104,14 @@ ENGIN_SCENARIO(EndedTaskTest, ThousandsThatComeAndGoLeaveNothing) {
 
 ENGIN_SCENARIO(EndedTaskTest, TheSameObjectIsCalledForEachAttempt) {
   Supervisor& s = started();
-  const TaskHandle task = s.supervise([calls = 0, owned = std::make_unique<int>(7)]() mutable {
-    if (++calls == 3) return;
-    if (calls == 1) owned.reset();  // what it moves away stays so
-    EXPECT_EQ(owned, nullptr);
-    throw std::runtime_error("again");
-  }, {.on_exception = OnException::Retry});
+  const TaskHandle task = s.supervise(
+      [calls = 0, owned = std::make_unique<int>(7)]() mutable {
+        if (++calls == 3) return;
+        if (calls == 1) owned.reset();  // what it moves away stays so
+        EXPECT_EQ(owned, nullptr);
+        throw std::runtime_error("again");
+      },
+      {.on_exception = OnException::Retry});
   EXPECT_EQ(task.wait(), Outcome::Completed);
   EXPECT_EQ(task.snapshot().attempt, 3u);
   s.shutdown();
@@ -120,12 +122,14 @@ ENGIN_SCENARIO(ScopedTaskTest, StopsAwaitsAndRemoves) {
   bool hook = false, ended = false;
   TaskHandle copy;
   {
-    const ScopedTask scoped(hooked(s.supervise([&]() -> Co<> {
-      while (co_await sleep_for(1h)) {
-      }
-      (void)co_await sleep_for(20s, ignore_stop);  // longer than its stop timeout
-      ended = true;
-    }, {.name = "t", .shutdown_hook = [&] { hook = true; }})));
+    const ScopedTask scoped(hooked(s.supervise(
+        [&]() -> Co<> {
+          while (co_await sleep_for(1h)) {
+          }
+          (void)co_await sleep_for(20s, ignore_stop);  // longer than its stop timeout
+          ended = true;
+        },
+        {.name = "t", .shutdown_hook = [&] { hook = true; }})));
     world.run_until_idle();
     copy = scoped.handle();
     EXPECT_EQ(scoped->state(), TaskState::Waiting);
@@ -190,10 +194,12 @@ ENGIN_SCENARIO(WaitReadyTest, ReturnsWhenReadyOrWhenItCanNoMore) {
   EXPECT_FALSE(task.wait_ready(1s));
   EXPECT_TRUE(task.wait_ready(1h));
 
-  const TaskHandle fails = s.supervise([]() -> Co<> {
-    (void)co_await sleep_for(1s);
-    throw std::runtime_error("before it was ready");
-  }, {.on_exception = OnException::Ignore});
+  const TaskHandle fails = s.supervise(
+      []() -> Co<> {
+        (void)co_await sleep_for(1s);
+        throw std::runtime_error("before it was ready");
+      },
+      {.on_exception = OnException::Ignore});
   const TimePoint then = world.now();
   EXPECT_FALSE(fails.wait_ready(1h));
   EXPECT_EQ(world.now() - then, 1s);
@@ -212,9 +218,11 @@ ENGIN_SCENARIO(WaitAllTest, ReturnsTrueWhenEveryTaskHasEndedAlsoThoseSupervisedM
     });
   });
   s.supervise(throws(), {.on_exception = OnException::Ignore});
-  s.supervise([] {
-    if (this_task::attempt() < 4) throw std::runtime_error("again");
-  }, {.on_exception = OnException::Retry, .backoff = Backoff::constant(1s)});
+  s.supervise(
+      [] {
+        if (this_task::attempt() < 4) throw std::runtime_error("again");
+      },
+      {.on_exception = OnException::Retry, .backoff = Backoff::constant(1s)});
   s.start();
   const TimePoint begun = world.now();
   EXPECT_TRUE(s.wait_all());

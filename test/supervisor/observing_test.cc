@@ -34,12 +34,14 @@ std::shared_ptr<Observer> calls(std::function<void(const Event&)> f) { return st
 
 ENGIN_SCENARIO(EventOrderTest, TheLifeOfATaskFromRegistrationToItsLastStop) {
   Supervisor& s = make({.name = "demo"});
-  hooked(s.supervise([]() -> Co<> {
-    if (this_task::attempt() == 1) throw std::runtime_error("broken");
-    this_task::ready();
-    while (co_await sleep_for(1h)) {
-    }
-  }, {.name = "t", .on_exception = OnException::Retry, .backoff = Backoff::constant(2s), .shutdown_hook = [] {}}));
+  hooked(s.supervise(
+      []() -> Co<> {
+        if (this_task::attempt() == 1) throw std::runtime_error("broken");
+        this_task::ready();
+        while (co_await sleep_for(1h)) {
+        }
+      },
+      {.name = "t", .on_exception = OnException::Retry, .backoff = Backoff::constant(2s), .shutdown_hook = [] {}}));
   s.start();
   world.advance(5s);
   s.shutdown();
@@ -83,7 +85,8 @@ ENGIN_SCENARIO(ObserverTest, OneThatBlocksHoldsBackItsTasksNextAttemptButNeither
                           if (e.kind == EventKind::Failed) self->block(10s);
                         })}});
   rules.exact = false;
-  const TaskHandle held = s.supervise(throws(), {.name = "held", .on_exception = OnException::Retry, .backoff = Backoff::constant(1s)});
+  const TaskHandle held =
+      s.supervise(throws(), {.name = "held", .on_exception = OnException::Retry, .backoff = Backoff::constant(1s)});
   int ticks = 0;
   periodic(s.supervise(every(1s, [&] { ++ticks; })));
   s.start();
@@ -102,8 +105,9 @@ ENGIN_SCENARIO(ObserverTest, OneThatNeverReturnsDelaysTheReportToTheDeadlineAndI
   Scenario* const self = this;
   bool release = false;
   Supervisor& s = make({.shutdown_timeout = 5s, .observers = {calls([&, self](const Event& e) {
-                          while (e.kind == EventKind::AttemptStarted && !release) self->block(1s);
-                        })}});
+                                                  while (e.kind == EventKind::AttemptStarted && !release)
+                                                    self->block(1s);
+                                                })}});
   s.supervise(until_stopped(), {.name = "t"});
   s.start();
   world.run_until_idle();
@@ -145,11 +149,11 @@ ENGIN_SCENARIO(ObserverTest, ItMayCallAnythingThatDoesNotWait) {
 ENGIN_SCENARIO(SnapshotTest, TellsWhatEachTaskDoesAndWhy) {
   Supervisor& s = make({.name = "demo"});
   const TaskHandle waits = s.supervise(until_stopped(), {.name = "waits"});
-  const TaskHandle retries = s.supervise(throws("connection refused"),
-                                         {.name = "retries",
-                                          .on_exception = OnException::Retry,
-                                          .backoff = Backoff::constant(14s),
-                                          .restart_limit = {.max_restarts = 5, .window = 1h}});
+  const TaskHandle retries =
+      s.supervise(throws("connection refused"), {.name = "retries",
+                                                 .on_exception = OnException::Retry,
+                                                 .backoff = Backoff::constant(14s),
+                                                 .restart_limit = {.max_restarts = 5, .window = 1h}});
   EXPECT_EQ(s.snapshot().tasks[0].state, TaskState::Registered);
   EXPECT_FALSE(s.snapshot().started);
   s.start();
@@ -201,18 +205,19 @@ struct ExitCase {
 
 TEST(ExitCodeTest, EveryKindOfEnd) {
   const auto ends_later = [](Supervisor& s, OnException x, OnReturn r = OnReturn::Finish, bool fails = true) {
-    s.supervise([fails]() -> Co<> {
-      (void)co_await sleep_for(1s);
-      if (fails) throw std::runtime_error("broken");
-    }, {.on_exception = x, .restart_limit = {.max_restarts = 0, .then = OnLimit::GiveUp}, .on_return = r});
+    s.supervise(
+        [fails]() -> Co<> {
+          (void)co_await sleep_for(1s);
+          if (fails) throw std::runtime_error("broken");
+        },
+        {.on_exception = x, .restart_limit = {.max_restarts = 0, .then = OnLimit::GiveUp}, .on_return = r});
   };
   const std::vector<ExitCase> cases = {
       {"nothing", 0, [](Scenario&, Supervisor&) {}},
       {"tasks that stop", 0, [](Scenario&, Supervisor& s) { s.supervise(until_stopped()); }},
       {"an ignored failure", 0, [&](Scenario&, Supervisor& s) { ends_later(s, OnException::Ignore); }},
       {"gave up", 0, [&](Scenario&, Supervisor& s) { ends_later(s, OnException::Retry); }},
-      {"in backoff", 0,
-       [](Scenario&, Supervisor& s) { s.supervise(throws(), {.on_exception = OnException::Retry}); }},
+      {"in backoff", 0, [](Scenario&, Supervisor& s) { s.supervise(throws(), {.on_exception = OnException::Retry}); }},
       {"throws while being stopped", 0,
        [](Scenario&, Supervisor& s) {
          s.supervise([] {
@@ -237,14 +242,15 @@ TEST(ExitCodeTest, EveryKindOfEnd) {
          s.supervise(until_stopped(),
                      {.shutdown_hook = [&scenario] { scenario.block(2s); }, .hook_timeout = 1s, .stop_timeout = 1h});
        }},
-      {"a straggler", 2,
-       [](Scenario&, Supervisor& s) { s.supervise(slow_to_stop(3s), {.stop_timeout = 1s}); }},
+      {"a straggler", 2, [](Scenario&, Supervisor& s) { s.supervise(slow_to_stop(3s), {.stop_timeout = 1s}); }},
       {"a failure after shutdown began", 2,
        [](Scenario&, Supervisor& s) {
-         s.supervise([&s]() -> Co<> {
-           while (!s.shutdown_cause()) (void)co_await sleep_for(1ms, ignore_stop);
-           throw std::runtime_error("meanwhile");
-         }, {.on_exception = OnException::Ignore, .shutdown_hook = []() -> Co<> { (void)co_await sleep_for(1s); }});
+         s.supervise(
+             [&s]() -> Co<> {
+               while (!s.shutdown_cause()) (void)co_await sleep_for(1ms, ignore_stop);
+               throw std::runtime_error("meanwhile");
+             },
+             {.on_exception = OnException::Ignore, .shutdown_hook = []() -> Co<> { (void)co_await sleep_for(1s); }});
          // In Reverse order its turn, and its hook, come later.
          s.supervise(slow_to_stop(1s));
        }},
@@ -256,9 +262,9 @@ TEST(ExitCodeTest, EveryKindOfEnd) {
         using Scenario::Scenario;
         void run() override {}
       } scenario(seed);
-      Supervisor& s = scenario.make(
-          {.stop_order = c.what == std::string("a failure after shutdown began") ? StopOrder::Reverse
-                                                                                : StopOrder::Together});
+      Supervisor& s =
+          scenario.make({.stop_order = c.what == std::string("a failure after shutdown began") ? StopOrder::Reverse
+                                                                                               : StopOrder::Together});
       c.set_up(scenario, s);
       s.start();
       if (s.wait_for(10s) == nullptr) s.request_shutdown("enough");
@@ -303,9 +309,11 @@ ENGIN_SCENARIO(StopIgnoredTest, AnAttemptThatAwaitsOnAfterItsStopIsReportedAndOt
   Supervisor& s = started();
   bool give_in = false;
   int other = 0;
-  const TaskHandle task = s.supervise([&]() -> Co<> {
-    while (!give_in) (void)co_await sleep_for(1h);
-  }, {.name = "t"});
+  const TaskHandle task = s.supervise(
+      [&]() -> Co<> {
+        while (!give_in) (void)co_await sleep_for(1h);
+      },
+      {.name = "t"});
   s.supervise([&]() -> Co<> {
     for (; other < 100; ++other) (void)co_await yield();
   });

@@ -77,18 +77,22 @@ ENGIN_SCENARIO(BackoffTest, HealthyRunningResetsTheDelaysAndReadinessAloneDoesNo
   Supervisor& s = started();
   const Backoff backoff{.initial = 1s, .max = 1h, .jitter = Jitter::None, .reset_after = 60s};
   // Runs 59 s (not long enough) three times, then 60 s.
-  s.supervise([]() -> Co<> {
-    (void)co_await sleep_for(this_task::attempt() == 4 ? 60s : 59s);
-    throw std::runtime_error("broken");
-  }, {.name = "from the start", .on_exception = OnException::Retry, .backoff = backoff});
+  s.supervise(
+      []() -> Co<> {
+        (void)co_await sleep_for(this_task::attempt() == 4 ? 60s : 59s);
+        throw std::runtime_error("broken");
+      },
+      {.name = "from the start", .on_exception = OnException::Retry, .backoff = backoff});
   // The same, counted from ready(), which comes after 30 s.
-  s.supervise([]() -> Co<> {
-    (void)co_await sleep_for(30s);
-    this_task::ready();
-    if (this_task::attempt() == 3) (void)co_await sleep_for(60s);
-    if (this_task::attempt() == 2) (void)co_await sleep_for(59s);
-    throw std::runtime_error("broken");
-  }, {.name = "from ready", .on_exception = OnException::Retry, .backoff = backoff});
+  s.supervise(
+      []() -> Co<> {
+        (void)co_await sleep_for(30s);
+        this_task::ready();
+        if (this_task::attempt() == 3) (void)co_await sleep_for(60s);
+        if (this_task::attempt() == 2) (void)co_await sleep_for(59s);
+        throw std::runtime_error("broken");
+      },
+      {.name = "from ready", .on_exception = OnException::Retry, .backoff = backoff});
   world.advance(400s);
   const auto of = [&](const char* name) {
     std::vector<Duration> out;
@@ -121,10 +125,15 @@ ENGIN_SCENARIO(BackoffTest, TheLongestDurationsDoNotOverflow) {
 ENGIN_SCENARIO(LimitTest, ExactlySoManyRestartsAndNoMoreThenTheApplicationStops) {
   Supervisor& s = started();
   int runs = 0;
-  const TaskHandle task = s.supervise([&] {
-    ++runs;
-    throw std::runtime_error("broken");
-  }, {.name = "t", .on_exception = OnException::Retry, .backoff = Backoff::constant(1s), .restart_limit = {.max_restarts = 3}});
+  const TaskHandle task = s.supervise(
+      [&] {
+        ++runs;
+        throw std::runtime_error("broken");
+      },
+      {.name = "t",
+       .on_exception = OnException::Retry,
+       .backoff = Backoff::constant(1s),
+       .restart_limit = {.max_restarts = 3}});
   const ShutdownReport& report = s.wait();
   EXPECT_EQ(runs, 4);
   EXPECT_EQ(report.cause.kind, ShutdownCause::Kind::LimitReached);
@@ -174,12 +183,14 @@ ENGIN_SCENARIO(LimitTest, CoolingDownRestsAndBeginsWithAFreshCount) {
 ENGIN_SCENARIO(LimitTest, FailuresSpacedAtTheWindowOrMoreNeverReachIt) {
   Supervisor& s = started();
   const auto with = [&](Duration every_so_often) {
-    return s.supervise([every_so_often]() -> Co<> {
-      (void)co_await sleep_for(every_so_often);
-      throw std::runtime_error("broken");
-    }, {.on_exception = OnException::Retry,
-        .backoff = Backoff::immediate(),
-        .restart_limit = {.max_restarts = 1, .window = 10s, .then = OnLimit::GiveUp}});
+    return s.supervise(
+        [every_so_often]() -> Co<> {
+          (void)co_await sleep_for(every_so_often);
+          throw std::runtime_error("broken");
+        },
+        {.on_exception = OnException::Retry,
+         .backoff = Backoff::immediate(),
+         .restart_limit = {.max_restarts = 1, .window = 10s, .then = OnLimit::GiveUp}});
   };
   const TaskHandle at_the_window = with(10s);
   const TaskHandle within = with(9s);
@@ -192,7 +203,8 @@ ENGIN_SCENARIO(LimitTest, FailuresSpacedAtTheWindowOrMoreNeverReachIt) {
 
 ENGIN_SCENARIO(LimitTest, NoLimitIsTheDefault) {
   Supervisor& s = started();
-  const TaskHandle task = s.supervise(throws(), {.on_exception = OnException::Retry, .backoff = Backoff::constant(1ms)});
+  const TaskHandle task =
+      s.supervise(throws(), {.on_exception = OnException::Retry, .backoff = Backoff::constant(1ms)});
   world.advance(5s);
   EXPECT_EQ(task.snapshot().attempt, 5001u);
   EXPECT_EQ(task.snapshot().restarts_allowed, std::nullopt);
@@ -202,15 +214,16 @@ ENGIN_SCENARIO(LimitTest, NoLimitIsTheDefault) {
 ENGIN_SCENARIO(RetryIfTest, IsAskedOncePerFailureAndFalseIsALimitReached) {
   Supervisor& s = started();
   std::vector<std::string> asked;
-  const TaskHandle task = s.supervise([] {
-    throw std::runtime_error(this_task::attempt() < 3 ? "passing" : "permanent");
-  }, {.on_exception = OnException::Retry,
-      .retry_if = [&](const Failure& f) {
-        asked.push_back(f.message());
-        EXPECT_NE(f.as<std::runtime_error>(), nullptr);
-        return f.message() == "passing";
-      },
-      .restart_limit = {.then = OnLimit::GiveUp}});
+  const TaskHandle task =
+      s.supervise([] { throw std::runtime_error(this_task::attempt() < 3 ? "passing" : "permanent"); },
+                  {.on_exception = OnException::Retry,
+                   .retry_if =
+                       [&](const Failure& f) {
+                         asked.push_back(f.message());
+                         EXPECT_NE(f.as<std::runtime_error>(), nullptr);
+                         return f.message() == "passing";
+                       },
+                   .restart_limit = {.then = OnLimit::GiveUp}});
   world.advance(1h);
   EXPECT_THAT(asked, ElementsAre("passing", "passing", "permanent"));
   EXPECT_EQ(task.state(), TaskState::GaveUp);
@@ -235,11 +248,13 @@ ENGIN_SCENARIO(RetryIfTest, IsNotAskedOfWhatIsStoppedOrNotRetried) {
     return true;
   };
   s.supervise(throws(), {.on_exception = OnException::Ignore, .retry_if = predicate});
-  const TaskHandle task = s.supervise([]() -> Co<> {
-    while (co_await sleep_for(1h)) {
-    }
-    throw std::runtime_error("late");
-  }, {.on_exception = OnException::Retry, .retry_if = predicate});
+  const TaskHandle task = s.supervise(
+      []() -> Co<> {
+        while (co_await sleep_for(1h)) {
+        }
+        throw std::runtime_error("late");
+      },
+      {.on_exception = OnException::Retry, .retry_if = predicate});
   world.run_until_idle();
   task.stop();
   EXPECT_EQ(asked, 0);
@@ -277,15 +292,17 @@ ENGIN_SCENARIO(OnReturnTest, ShutdownByAStoppedTaskIsNone) {
 
 ENGIN_SCENARIO(HeartbeatTest, AStallIsReportedOnceAndAgainAfterABeat) {
   Supervisor& s = started();
-  s.supervise([]() -> Co<> {
-    (void)co_await sleep_for(5s);
-    this_task::beat();
-    (void)co_await sleep_for(5s);
-    for (int i = 0; i < 10; ++i) {
-      this_task::beat();
-      (void)co_await sleep_for(500ms);
-    }
-  }, {.name = "t", .heartbeat_timeout = 1s});
+  s.supervise(
+      []() -> Co<> {
+        (void)co_await sleep_for(5s);
+        this_task::beat();
+        (void)co_await sleep_for(5s);
+        for (int i = 0; i < 10; ++i) {
+          this_task::beat();
+          (void)co_await sleep_for(500ms);
+        }
+      },
+      {.name = "t", .heartbeat_timeout = 1s});
   world.advance(1min);
   EXPECT_EQ(count(EventKind::Unresponsive), 2u);
   EXPECT_EQ(s.shutdown().exit_code(), 0);
@@ -295,16 +312,18 @@ ENGIN_SCENARIO(HeartbeatTest, FailStopsTheAttemptWithoutItsHookAndItCountsAsFail
   Supervisor& s = started();
   int hooks = 0;
   StopReason reason = StopReason::None;
-  const TaskHandle task = s.supervise([&]() -> Co<> {
-    while (co_await sleep_for(1h)) {
-    }
-    reason = this_task::stop_reason();
-  }, {.name = "t",
-      .on_exception = OnException::Retry,
-      .backoff = Backoff::constant(1s),
-      .shutdown_hook = [&] { ++hooks; },
-      .heartbeat_timeout = 2s,
-      .on_unresponsive = OnUnresponsive::Fail});
+  const TaskHandle task = s.supervise(
+      [&]() -> Co<> {
+        while (co_await sleep_for(1h)) {
+        }
+        reason = this_task::stop_reason();
+      },
+      {.name = "t",
+       .on_exception = OnException::Retry,
+       .backoff = Backoff::constant(1s),
+       .shutdown_hook = [&] { ++hooks; },
+       .heartbeat_timeout = 2s,
+       .on_unresponsive = OnUnresponsive::Fail});
   world.advance(2s);
   EXPECT_EQ(reason, StopReason::Unresponsive);
   EXPECT_EQ(hooks, 0);
@@ -319,10 +338,12 @@ ENGIN_SCENARIO(PeriodicTest, UnderIgnoreAFailedCallIsRecordedAndTheNextComesWhen
   Supervisor& s = started();
   std::vector<Duration> at;
   const TimePoint begun = world.now();
-  const TaskHandle task = periodic(s.supervise(every(5s, [&] {
-    at.push_back(world.now() - begun);
-    if (at.size() % 2 == 0) throw std::runtime_error("broken");
-  }), {.on_exception = OnException::Ignore}));
+  const TaskHandle task = periodic(s.supervise(every(5s,
+                                                     [&] {
+                                                       at.push_back(world.now() - begun);
+                                                       if (at.size() % 2 == 0) throw std::runtime_error("broken");
+                                                     }),
+                                               {.on_exception = OnException::Ignore}));
   world.advance(21s);
   EXPECT_THAT(at, ElementsAre(0s, 5s, 10s, 15s, 20s));
   EXPECT_EQ(task.snapshot().failed, 2u);
@@ -335,10 +356,14 @@ ENGIN_SCENARIO(PeriodicTest, UnderRetryTheNextCallComesAfterTheBackoffAndThePhas
   Supervisor& s = started();
   std::vector<Duration> at;
   const TimePoint begun = world.now();
-  const TaskHandle task = periodic(s.supervise(every(10s, [&] {
-    at.push_back(world.now() - begun);
-    if (at.size() >= 2 && at.size() <= 4) throw std::runtime_error("broken");
-  }, {.first = 1s}), {.on_exception = OnException::Retry, .backoff = {.initial = 1s, .jitter = Jitter::None}}));
+  const TaskHandle task =
+      periodic(s.supervise(every(10s,
+                                 [&] {
+                                   at.push_back(world.now() - begun);
+                                   if (at.size() >= 2 && at.size() <= 4) throw std::runtime_error("broken");
+                                 },
+                                 {.first = 1s}),
+                           {.on_exception = OnException::Retry, .backoff = {.initial = 1s, .jitter = Jitter::None}}));
   world.advance(42s);
   EXPECT_THAT(at, ElementsAre(1s, 11s, 12s, 14s, 18s, 21s, 31s, 41s));
   EXPECT_EQ(task.restart(), RestartResult::Started);  // the next call now
@@ -353,9 +378,11 @@ ENGIN_SCENARIO(PeriodicTest, UnderRetryTheNextCallComesAfterTheBackoffAndThePhas
 ENGIN_SCENARIO(PeriodicTest, UnderShutdownAFailedCallShutsDown) {
   Supervisor& s = started();
   int calls = 0;
-  periodic(s.supervise(every(1s, [&] {
-    if (++calls == 3) throw std::runtime_error("broken");
-  }), {.name = "t"}));
+  periodic(s.supervise(every(1s,
+                             [&] {
+                               if (++calls == 3) throw std::runtime_error("broken");
+                             }),
+                       {.name = "t"}));
   const ShutdownReport& report = s.wait();
   EXPECT_EQ(report.cause.task_name, "t");
   EXPECT_EQ(calls, 3);

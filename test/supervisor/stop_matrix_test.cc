@@ -33,7 +33,7 @@ constexpr HookKind HookKinds[] = {HookKind::None,  HookKind::Quick,     HookKind
 constexpr BodyKind BodyKinds[] = {BodyKind::Prompt, BodyKind::Plain,        BodyKind::Slow,     BodyKind::Hangs,
                                   BodyKind::Throws, BodyKind::EndsByItself, BodyKind::InBackoff};
 
-constexpr Duration Begin = 10s;        // when the stop begins
+constexpr Duration Begin = 10s;  // when the stop begins
 constexpr Duration HookTimeout = 3s;
 constexpr Duration StopTimeout = 5s;
 constexpr Duration HungFor = 12s;      // a hook
@@ -71,11 +71,13 @@ class Cell : public Scenario {
       case BodyKind::Hangs:
         return s.supervise(slow_to_stop(BodyHungFor), options);
       case BodyKind::Throws:
-        return s.supervise([]() -> Co<> {
-          while (co_await sleep_for(1h)) {
-          }
-          throw std::runtime_error("in the clean-up");
-        }, options);
+        return s.supervise(
+            []() -> Co<> {
+              while (co_await sleep_for(1h)) {
+              }
+              throw std::runtime_error("in the clean-up");
+            },
+            options);
       case BodyKind::EndsByItself:
         return s.supervise([]() -> Co<> { (void)co_await sleep_for(Begin + 1s, ignore_stop); }, options);
       case BodyKind::InBackoff:
@@ -222,9 +224,7 @@ class Cell : public Scenario {
         return HookResult::Returned;
     }
   }
-  bool hook_is_good() const {
-    return hook_result() == HookResult::None || hook_result() == HookResult::Returned;
-  }
+  bool hook_is_good() const { return hook_result() == HookResult::None || hook_result() == HookResult::Returned; }
   /// From the stop's begin until the task has ended or is a straggler.
   Duration settled_after() const {
     switch (body) {

@@ -27,16 +27,18 @@ ENGIN_SCENARIO(ReverseTest, TakesDownOneTaskAfterTheOtherTheLastRegisteredFirst)
   std::vector<std::string> order;
   for (const char* name : {"a", "b", "c"}) {
     const std::string n = name;
-    hooked(s.supervise([&order, n]() -> Co<> {
-      while (co_await sleep_for(1h)) {
-      }
-      order.push_back(n + " asked");
-      (void)co_await sleep_for(1s, ignore_stop);
-      order.push_back(n + " ends");
-    }, {.name = n, .shutdown_hook = [&order, n]() -> Co<> {
-      order.push_back(n + "'s hook");
-      (void)co_await sleep_for(1s);
-    }}));
+    hooked(s.supervise(
+        [&order, n]() -> Co<> {
+          while (co_await sleep_for(1h)) {
+          }
+          order.push_back(n + " asked");
+          (void)co_await sleep_for(1s, ignore_stop);
+          order.push_back(n + " ends");
+        },
+        {.name = n, .shutdown_hook = [&order, n]() -> Co<> {
+           order.push_back(n + "'s hook");
+           (void)co_await sleep_for(1s);
+         }}));
   }
   s.start();
   world.run_until_idle();
@@ -65,12 +67,14 @@ ENGIN_SCENARIO(ReverseTest, ATaskThatEndsOutOfTurnHasItsHookInItsTurn) {
 ENGIN_SCENARIO(ReverseTest, ThreeHungTasksLeaveTheFourthItsSliceAndTheDeadlineHolds) {
   Supervisor& s = make({.shutdown_timeout = 20s, .stop_order = StopOrder::Reverse});
   TimePoint asked{};
-  s.supervise([&]() -> Co<> {
-    while (co_await sleep_for(1h)) {
-    }
-    asked = world.now();
-    (void)co_await sleep_for(1s, ignore_stop);
-  }, {.name = "last"});
+  s.supervise(
+      [&]() -> Co<> {
+        while (co_await sleep_for(1h)) {
+        }
+        asked = world.now();
+        (void)co_await sleep_for(1s, ignore_stop);
+      },
+      {.name = "last"});
   for (const char* name : {"x", "y", "z"}) s.supervise(slow_to_stop(50s), {.name = name, .stop_timeout = 1h});
   s.start();
   world.run_until_idle();
@@ -101,9 +105,9 @@ ENGIN_SCENARIO(ReverseTest, HungHooksAndHungTasksEndByTheDeadline) {
   int hooks = 0;
   for (int i = 0; i < 4; ++i) {
     hooked(s.supervise(slow_to_stop(30s), {.name = "t" + std::to_string(i), .shutdown_hook = [&, this] {
-      ++hooks;
-      block(30s);
-    }}));
+                                             ++hooks;
+                                             block(30s);
+                                           }}));
   }
   s.start();
   world.run_until_idle();
@@ -179,7 +183,8 @@ ENGIN_SCENARIO(TogetherTest, StoppingTakesAsLongAsTheSlowestTask) {
 ENGIN_SCENARIO(TogetherTest, ATaskWithoutAHookIsAskedAtOnceWhileOthersDrain) {
   Supervisor& s = make();
   const TaskHandle bare = s.supervise(until_stopped());
-  const TaskHandle drains = hooked(s.supervise(until_stopped(), {.shutdown_hook = []() -> Co<> { (void)co_await sleep_for(4s); }}));
+  const TaskHandle drains =
+      hooked(s.supervise(until_stopped(), {.shutdown_hook = []() -> Co<> { (void)co_await sleep_for(4s); }}));
   s.start();
   world.run_until_idle();
   s.request_shutdown();
@@ -217,11 +222,13 @@ ENGIN_SCENARIO(TogetherTest, EachTaskIsJudgedByItsOwnTimeouts) {
 ENGIN_SCENARIO(TogetherTest, AHookGetsAtMostHalfOfWhatIsLeft) {
   Supervisor& s = make({.shutdown_timeout = 6s});
   TimePoint asked{};
-  hooked(s.supervise([&]() -> Co<> {
-    while (co_await sleep_for(1h)) {
-    }
-    asked = world.now();
-  }, {.shutdown_hook = [this] { block(5s); }}));
+  hooked(s.supervise(
+      [&]() -> Co<> {
+        while (co_await sleep_for(1h)) {
+        }
+        asked = world.now();
+      },
+      {.shutdown_hook = [this] { block(5s); }}));
   s.start();
   world.run_until_idle();
   const TimePoint begun = world.now();
@@ -243,14 +250,32 @@ ENGIN_SCENARIO(TogetherTest, WithNoTimeAtAllEverybodyWhoHasNotEndedIsNamed) {
   finish();
 }
 
+ENGIN_SCENARIO(TogetherTest, AHookThatCouldNotStartInTimeSaysSoAndNeverDoes) {
+  Supervisor& s = make({.shutdown_timeout = 0s});
+  int ran = 0;
+  s.supervise(until_stopped(), {.name = "t", .shutdown_hook = [&] { ++ran; }});
+  s.start();
+  world.run_until_idle();
+  const ShutdownReport& report = s.shutdown();
+  const int before = ran;
+  ASSERT_NE(report.find("t"), nullptr);
+  EXPECT_EQ(report.find("t")->hook == HookResult::NotStarted, before == 0);
+  EXPECT_EQ(report.bad_hooks, before == 0 || report.find("t")->hook == HookResult::TimedOut ? 1u : 0u);
+  world.advance(1h);
+  EXPECT_EQ(ran, before);
+  rules.deadline_came = true;
+}
+
 ENGIN_SCENARIO(TogetherTest, AStragglersLateEndIsAnEventAndChangesNothing) {
   Supervisor& s = make({.shutdown_timeout = 2s});
-  const TaskHandle task = s.supervise([]() -> Co<> {
-    while (co_await sleep_for(1h)) {
-    }
-    (void)co_await sleep_for(10s, ignore_stop);
-    throw std::runtime_error("late");
-  }, {.name = "t"});
+  const TaskHandle task = s.supervise(
+      []() -> Co<> {
+        while (co_await sleep_for(1h)) {
+        }
+        (void)co_await sleep_for(10s, ignore_stop);
+        throw std::runtime_error("late");
+      },
+      {.name = "t"});
   s.start();
   world.run_until_idle();
   const ShutdownReport before = s.shutdown();

@@ -128,13 +128,15 @@ TEST_F(ThreadsTest, RequestsOfShutdownFromTenThreadsAreOneShutdown) {
 TEST_F(ThreadsTest, WaitingInATaskIsRefusedByName) {
   Supervisor s(options());
   std::string text;
-  const TaskHandle task = s.supervise([&] {
-    try {
-      s.wait();
-    } catch (const WouldDeadlock& e) {
-      text = e.what();
-    }
-  }, {.name = "culprit"});
+  const TaskHandle task = s.supervise(
+      [&] {
+        try {
+          s.wait();
+        } catch (const WouldDeadlock& e) {
+          text = e.what();
+        }
+      },
+      {.name = "culprit"});
   s.start();
   EXPECT_EQ(task.wait_for(Patience), Outcome::Completed);
   EXPECT_THAT(text, ::testing::HasSubstr("culprit"));
@@ -146,17 +148,60 @@ TEST_F(ThreadsTest, TheDestructorWithoutShutdownIsAnOrderlyStop) {
   {
     Supervisor s(options());
     Gate runs;
-    s.supervise([&] {
-      runs.open();
-      while (this_task::sleep_for(1h)) {
-      }
-      EXPECT_TRUE(hook);
-      ended = true;
-    }, {.shutdown_hook = [&] { hook = true; }});
+    s.supervise(
+        [&] {
+          runs.open();
+          while (this_task::sleep_for(1h)) {
+          }
+          EXPECT_TRUE(hook);
+          ended = true;
+        },
+        {.shutdown_hook = [&] { hook = true; }});
     s.start();
     ASSERT_TRUE(runs.wait());
   }
   EXPECT_TRUE(ended);
+}
+
+TEST_F(ThreadsTest, ASupervisorThatNeverStartedIsShutDownByWhoeverAsks) {
+  std::atomic<int> destroyed = 0;
+  for (const bool by_destructor : {false, true}) {
+    Supervisor s(options());
+    const auto last = std::shared_ptr<void>(nullptr, [&](void*) { ++destroyed; });
+    const TaskHandle task = s.supervise([last] {}, {.name = by_destructor ? "b" : "a"});
+    EXPECT_THROW(s.wait(), NotStarted);
+    if (by_destructor) continue;
+    const ShutdownReport& report = s.shutdown();
+    EXPECT_TRUE(report.clean());
+    EXPECT_EQ(task.wait_for(Patience), Outcome::Stopped);
+    recorder->clear();
+  }
+  EXPECT_EQ(destroyed, 2);
+  EXPECT_EQ(recorder->count(EventKind::AttemptStarted), 0u);
+}
+
+TEST_F(ThreadsTest, AStopCallbackMayWantALockThatItsCallerHolds) {
+  Supervisor s(options());
+  std::mutex mutex;
+  std::latch ready(2);
+  const auto body = [&](std::stop_token stop) {
+    const std::stop_callback callback(stop, [&] { const std::lock_guard lock(mutex); });
+    ready.count_down();
+    while (this_task::sleep_for(1h)) {
+    }
+  };
+  const TaskHandle one = s.supervise(body), other = s.supervise(body);
+  s.start();
+  const auto until = std::chrono::steady_clock::now() + Patience;
+  while (!ready.try_wait() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  {
+    const std::lock_guard lock(mutex);
+    one.request_stop();
+    s.request_shutdown();
+  }
+  const ShutdownReport* report = s.wait_for(Patience);
+  ASSERT_NE(report, nullptr);
+  EXPECT_TRUE(report->clean());
 }
 
 TEST_F(ThreadsTest, AnAbandonedStragglerEndsAfterTheSupervisorIsGone) {
@@ -169,16 +214,20 @@ TEST_F(ThreadsTest, AnAbandonedStragglerEndsAfterTheSupervisorIsGone) {
     o.on_straggler = OnStraggler::Abandon;
     Supervisor s(o);
     Gate runs;
-    task = s.supervise([release, over, &runs] {
-      runs.open();
-      release->wait();
-      over->open();
-    }, {.name = "stuck"});
+    task = s.supervise(
+        [release, over, &runs] {
+          runs.open();
+          release->wait();
+          over->open();
+        },
+        {.name = "stuck"});
     s.start();
     ASSERT_TRUE(runs.wait());
     const ShutdownReport& report = s.shutdown();
-    ASSERT_EQ(report.stragglers.size(), 1u);
+    ASSERT_FALSE(report.stragglers.empty());
     EXPECT_EQ(report.stragglers[0].name, "stuck");
+    EXPECT_EQ(report.stragglers[0].what, "body");
+    EXPECT_EQ(report.stragglers.size(), 1u) << report;
     EXPECT_EQ(report.exit_code(), 2);
   }
   EXPECT_FALSE(is_ended(task.state()));
@@ -266,17 +315,21 @@ TEST_F(ThreadsTest, ASlowStopCallbackDelaysNoOtherTask) {
   Supervisor s(options());
   Gate release;
   std::latch ready(2);
-  const TaskHandle slow = s.supervise([&](std::stop_token stop) {
-    const std::stop_callback callback(stop, [&] { release.wait(); });
-    ready.count_down();
-    while (this_task::sleep_for(1h)) {
-    }
-  }, {.name = "slow"});
-  const TaskHandle quick = s.supervise([&] {
-    ready.count_down();
-    while (this_task::sleep_for(1h)) {
-    }
-  }, {.name = "quick"});
+  const TaskHandle slow = s.supervise(
+      [&](std::stop_token stop) {
+        const std::stop_callback callback(stop, [&] { release.wait(); });
+        ready.count_down();
+        while (this_task::sleep_for(1h)) {
+        }
+      },
+      {.name = "slow"});
+  const TaskHandle quick = s.supervise(
+      [&] {
+        ready.count_down();
+        while (this_task::sleep_for(1h)) {
+        }
+      },
+      {.name = "quick"});
   s.start();
   const auto until = std::chrono::steady_clock::now() + Patience;
   while (!ready.try_wait() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
@@ -303,14 +356,18 @@ TEST_F(ThreadsTest, HungHooksTasksAndStopCallbacksEndByTheDeadlineAndExactlyThey
   };
   s.supervise(body, {.name = "good"});
   s.supervise(body, {.name = "hung hook", .shutdown_hook = [&] { release.wait(); }});
-  s.supervise([&] {
-    ready.count_down();
-    release.wait();
-  }, {.name = "hung body"});
-  s.supervise([&](std::stop_token stop) {
-    const std::stop_callback callback(stop, [&] { release.wait(); });
-    body();
-  }, {.name = "hung callback"});
+  s.supervise(
+      [&] {
+        ready.count_down();
+        release.wait();
+      },
+      {.name = "hung body"});
+  s.supervise(
+      [&](std::stop_token stop) {
+        const std::stop_callback callback(stop, [&] { release.wait(); });
+        body();
+      },
+      {.name = "hung callback"});
   s.start();
   const auto until = std::chrono::steady_clock::now() + Patience;
   while (!ready.try_wait() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
@@ -345,10 +402,12 @@ TEST_F(ThreadsTest, MoveOnlyCallablesRunAndAThrowingMoveLeavesNothing) {
   ASSERT_EQ(answer.wait_for(Patience), std::future_status::ready);
   EXPECT_EQ(answer.get(), 42);
   auto hooked = std::make_shared<std::atomic<int>>(0);
-  s.supervise([](std::stop_token) -> Co<> {
-    while (co_await sleep_for(1h)) {
-    }
-  }, {.shutdown_hook = [h = std::make_unique<std::shared_ptr<std::atomic<int>>>(hooked)] { ++**h; }});
+  s.supervise(
+      [](std::stop_token) -> Co<> {
+        while (co_await sleep_for(1h)) {
+        }
+      },
+      {.shutdown_hook = [h = std::make_unique<std::shared_ptr<std::atomic<int>>>(hooked)] { ++**h; }});
   s.shutdown();
   EXPECT_EQ(*hooked, 1);
 }
@@ -396,10 +455,12 @@ TEST_F(ThreadsTest, TheFailureOfATaskRacingWithShutdownIsEitherTheCauseOrLate) {
   for (int round = 0; round < 50; ++round) {
     Supervisor s({.default_observer = false});
     std::latch together(2);
-    s.supervise([&] {
-      together.arrive_and_wait();
-      throw std::runtime_error("broken");
-    }, {.name = "t"});
+    s.supervise(
+        [&] {
+          together.arrive_and_wait();
+          throw std::runtime_error("broken");
+        },
+        {.name = "t"});
     s.start();
     together.arrive_and_wait();
     const ShutdownReport& report = s.shutdown();

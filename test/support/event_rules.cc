@@ -24,7 +24,7 @@ struct Seen {
   bool straggles = false;
   bool straggled = false;
   bool hook_straggles = false;
-  std::optional<EventKind> must_follow;      // the very next event
+  std::optional<EventKind> must_follow;  // the very next event
   Duration announced{};
   TimePoint announced_at{};
   bool has_announcement = false;

@@ -1,5 +1,5 @@
-// Judges a whole event log: whether each task's events form a legal sequence, and what of the design's invariants (S1 to
-// S12) events can witness. Knows nothing of the library's inside, so that it can be wrong only by itself.
+// Judges a whole event log: whether each task's events form a legal sequence, and what of the design's invariants (S1
+// to S12) events can witness. Knows nothing of the library's inside, so that it can be wrong only by itself.
 #ifndef ENGIN_TEST_SUPPORT_EVENT_RULES_H_
 #define ENGIN_TEST_SUPPORT_EVENT_RULES_H_
 

@@ -2,8 +2,6 @@
 #ifndef ENGIN_TEST_SUPPORT_SCENARIO_H_
 #define ENGIN_TEST_SUPPORT_SCENARIO_H_
 
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -11,6 +9,8 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "engin/supervisor.h"
 #include "engin/testing/recorder.h"
@@ -77,11 +77,11 @@ void run_over_seeds(std::uint64_t seeds = Seeds) {
 }
 
 /// The body ends its supervisor (shutdown, wait, finish) before its own variables go.
-#define ENGIN_SCENARIO(suite, name)                                  \
-  struct suite##name : ::engin::test::Scenario {                     \
-    using Scenario::Scenario;                                        \
-    void run() override;                                             \
-  };                                                                 \
+#define ENGIN_SCENARIO(suite, name)                                   \
+  struct suite##name : ::engin::test::Scenario {                      \
+    using Scenario::Scenario;                                         \
+    void run() override;                                              \
+  };                                                                  \
   TEST(suite, name) { ::engin::test::run_over_seeds<suite##name>(); } \
   void suite##name::run()
 
