@@ -51,8 +51,9 @@ class Fiber {
   std::size_t stack_size_ = 0;
   void* job_context_ = nullptr;
   ExceptionState exceptions_;
-  void* sanitizer_fiber_ = nullptr;
-  void* fake_stack_ = nullptr;
+  // For the sanitizers.
+  [[maybe_unused]] void* sanitizer_fiber_ = nullptr;
+  [[maybe_unused]] void* fake_stack_ = nullptr;
   const void* sanitizer_stack_ = nullptr;
   std::size_t sanitizer_stack_size_ = 0;
 };

@@ -364,7 +364,8 @@ void Task::end_with(TaskEvent how, TimePoint now, Section& section) {
 /// The event of an attempt's end.
 void Task::note_end(Section& section, AttemptEnd what, TimePoint now, Decision decision, Duration delay) {
   constexpr EventKind kinds[] = {EventKind::Completed, EventKind::Failed, EventKind::Stopped};
-  note(section, kinds[static_cast<int>(what)], now, [&](Event& e) {
+  // Called by note(), under this lock.
+  note(section, kinds[static_cast<int>(what)], now, [&](Event& e) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     e.decision = decision;
     e.delay = delay;
     e.duration = now - turn_.began;

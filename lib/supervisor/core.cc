@@ -119,7 +119,9 @@ TaskHandle Core::adopt(BodyPtr body, TaskOptions* options, const PeriodicSpec* p
   std::unique_ptr<Task, Unref> task(new Task(*this, std::move(body), std::move(owned), periodic, where));
   bool start_now = false;
   {
-    const base::Lock lock(mutex_);
+    // Held until its registration is told: whoever finds it in the registry meanwhile waits.
+    Section section(*task);
+    base::Lock lock(mutex_);
     if (phase_.load() != Phase::Open) throw SupervisorStopping("engin: supervise() after shutdown began");
     if (!name.empty() && names_.contains(name)) throw DuplicateName(name);
     task->id_ = last_id_ + 1;
@@ -135,10 +137,11 @@ TaskHandle Core::adopt(BodyPtr body, TaskOptions* options, const PeriodicSpec* p
     ++last_id_;
     ++active_;
     start_now = started_;
+    lock.unlock();
+    task->announce(section);
   }
   TaskHandle handle(task.get());
   Task* const adopted = task.release();  // the registry's reference
-  adopted->announce();
   if (start_now) adopted->start();
   return handle;
 }

@@ -72,9 +72,6 @@ ShutdownTask Task::report(std::vector<Straggler>& stragglers) {
   return out;
 }
 
-void Task::announce() noexcept {
-  Section section(*this);
-  note(section, EventKind::Registered, since_);
-}
+void Task::announce(Section& section) noexcept { note(section, EventKind::Registered, since_); }
 
 }  // namespace engin::detail

@@ -32,6 +32,7 @@ struct FailureText {
   FailureText() noexcept {}  // NOLINT(modernize-use-equals-default): leaves the text as it is
   FailureText(const FailureText& other) noexcept { *this = other; }
   FailureText& operator=(const FailureText& other) noexcept {
+    if (this == &other) return *this;
     type = other.type;
     time = other.time;
     uptime = other.uptime;

@@ -199,6 +199,11 @@ void Core::end_shutdown() noexcept {
   {
     const base::Lock lock(mutex_);
     built = report_stage_ == ReportStage::Built;
+    if (report_stage_ == ReportStage::None && (pending_events_.load() != 0 || disposing_ != 0)) {
+      // A straggler has ended since this was posted. Who delivers the last of its events posts it again.
+      end_posted_ = false;
+      return;
+    }
     if (report_stage_ == ReportStage::None) {
       report_stage_ = ReportStage::Building;
     } else if (!built) {

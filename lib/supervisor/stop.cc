@@ -127,8 +127,9 @@ void Task::hook_over(RawEnd& end) noexcept {
   hook_result_ = end.kind == RawEnd::Kind::Returned ? HookResult::Returned : HookResult::Failed;
   hook_->failure = std::move(failure);
   if (core_.runtime().cancel(hook_->limit)) unref_later(section);
+  const HookResult result = hook_result_;
   note(section, EventKind::HookEnded, now, [&](Event& e) {
-    e.hook = hook_result_;
+    e.hook = result;
     e.duration = hook_->duration;
     e.detail = hook_->failure;
   });
@@ -215,7 +216,8 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
       ++task.in_stop_callbacks_;
       source = task.stop_source_;
       request = true;
-      task.note(section, EventKind::StopRequested, now, [&](Event& e) { e.reason = task.stop_reason_; });
+      const StopReason reason = task.stop_reason_;
+      task.note(section, EventKind::StopRequested, now, [&](Event& e) { e.reason = reason; });
     }
   }
   if (dispose) {
@@ -288,9 +290,11 @@ void Task::become_straggler(TimePoint now, Section& section) {
   if (straggling_) return;
   straggling_ = true;
   move_to(TaskEvent::Overdue, now, section);
+  const Duration late = now - stop_asked_;
+  const StopReason reason = stop_reason_;
   note(section, EventKind::Straggler, now, [&](Event& e) {
-    e.duration = now - stop_asked_;
-    e.reason = stop_reason_;
+    e.duration = late;
+    e.reason = reason;
   });
   section.straggles(+1);
   section.wake_waiters();
@@ -299,7 +303,8 @@ void Task::become_straggler(TimePoint now, Section& section) {
 void Task::end_straggling(TimePoint now, Section& section) {
   if (!straggling_) return;
   straggling_ = false;
-  note(section, EventKind::StragglerEnded, now, [&](Event& e) { e.duration = now - stop_asked_; });
+  const Duration late = now - stop_asked_;
+  note(section, EventKind::StragglerEnded, now, [&](Event& e) { e.duration = late; });
   section.straggles(-1);
 }
 

@@ -119,9 +119,12 @@ void Task::resume_later(Strand& strand, runtime::Lane lane) noexcept {
 
 void Task::count_cut_short(Strand& strand) noexcept {
   constexpr std::uint16_t ReportedAt = 1000;
-  if (strand.cut_short == ReportedAt || ++strand.cut_short != ReportedAt) return;
+  if (strand.cut_short == ReportedAt) return;
+  ++strand.cut_short;
+  if (strand.cut_short != ReportedAt) return;
   Section section(*this);
-  note(section, EventKind::StopIgnored, core_.runtime().now(), [&](Event& e) { e.reason = stop_reason_; });
+  const StopReason reason = stop_reason_;
+  note(section, EventKind::StopIgnored, core_.runtime().now(), [&](Event& e) { e.reason = reason; });
 }
 
 std::stop_token Task::token_of(const Strand& strand) const noexcept {

@@ -28,20 +28,26 @@ const JobType Task::stop_job{&Task::run_stop_job, PlainTime};
 const JobType Task::outbox_job{&Task::run_outbox, PlainTime};
 
 // Jobs and timers are members of what they belong to, and say nothing else about it.
-#define ENGIN_OWNER(type, member, part) \
-  (*reinterpret_cast<type*>(reinterpret_cast<char*>(&(part)) - offsetof(type, member)))
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
 
-Strand& Strand::of(Job& part) noexcept { return ENGIN_OWNER(Strand, job, part); }
-Strand& Strand::of(Timer& part) noexcept { return ENGIN_OWNER(Strand, timer, part); }
-HookRun& HookRun::of(Timer& part) noexcept { return ENGIN_OWNER(HookRun, limit, part); }
-HookRun& HookRun::of(Job& part) noexcept { return ENGIN_OWNER(HookRun, expire_job, part); }
-Task& Task::of_stop_job(Job& part) noexcept { return ENGIN_OWNER(Task, stop_job_, part); }
-Task& Task::of_watch(Timer& part) noexcept { return ENGIN_OWNER(Task, watch_, part); }
+namespace {
+
+template <class Owner, class Part>
+Owner& owner_of(Part& part, std::size_t offset) noexcept {
+  return *reinterpret_cast<Owner*>(reinterpret_cast<char*>(&part) - offset);
+}
+
+}  // namespace
+
+Strand& Strand::of(Job& part) noexcept { return owner_of<Strand>(part, offsetof(Strand, job)); }
+Strand& Strand::of(Timer& part) noexcept { return owner_of<Strand>(part, offsetof(Strand, timer)); }
+HookRun& HookRun::of(Timer& part) noexcept { return owner_of<HookRun>(part, offsetof(HookRun, limit)); }
+HookRun& HookRun::of(Job& part) noexcept { return owner_of<HookRun>(part, offsetof(HookRun, expire_job)); }
+Task& Task::of_stop_job(Job& part) noexcept { return owner_of<Task>(part, offsetof(Task, stop_job_)); }
+Task& Task::of_watch(Timer& part) noexcept { return owner_of<Task>(part, offsetof(Task, watch_)); }
 
 #pragma GCC diagnostic pop
-#undef ENGIN_OWNER
 
 namespace {
 
@@ -180,8 +186,7 @@ void Task::deliver() noexcept {
 }
 
 void Task::run_outbox(Job& job) noexcept {
-  Task& task = static_cast<TaskOutbox&>(*reinterpret_cast<Outbox*>(reinterpret_cast<char*>(&job) -
-                                                                    offsetof(Outbox, job))).task;
+  Task& task = static_cast<TaskOutbox&>(owner_of<Outbox>(job, offsetof(Outbox, job))).task;
   {
     const base::Lock lock(task.mutex);
     task.outbox_->posted = false;

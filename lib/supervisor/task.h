@@ -124,7 +124,7 @@ class Task {
     std::uint64_t started, completed, failed;
   };
   Counts counts() noexcept;
-  void announce() noexcept;
+  void announce(Section& section) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   ShutdownTask report(std::vector<Straggler>& stragglers);
   bool runs_user_code() noexcept;
 
