@@ -25,7 +25,7 @@ const Base* as_base(const std::exception_ptr& exception) noexcept {
   const std::type_info* type = exception.__cxa_exception_type();
   if (type == nullptr) return nullptr;
   void* object = nullptr;
-  std::memcpy(&object, &exception, sizeof object);
+  std::memcpy(&object, &exception, sizeof object);  // NOLINT(bugprone-undefined-memory-manipulation): it is a pointer
   return typeid(Base).__do_catch(type, &object, 1) ? static_cast<const Base*>(object) : nullptr;
 }
 
