@@ -320,7 +320,7 @@ class BackoffIsAState final : public TaskChecker<BackoffNote> {
       }
       if (r.kind == EventKind::AttemptStarted || r.kind == EventKind::Stopped) n.waits = false;
     } else if (r.what == What::RestartBegin || r.what == What::StopBegin) {
-      if (r.what == What::RestartBegin) n.disturbed = true;
+      n.disturbed = true;
       n.waits = false;
     } else if (r.what == What::StopEnd && r.value >= 0 && !r.bad && !plan(r.task).hook.present &&
                (r.state == TaskState::Backoff || r.state == TaskState::CoolingDown)) {

@@ -165,6 +165,8 @@ class Generator {
       t.hook.script.until_stop = one_in(6);  // until its own time is over
     }
     t.period = pick<Duration>({1ms, 10ms, 100ms, 1s});
+    // Due calls come no later than the period, so that a short window could never see enough of them.
+    if (is_periodic(t.kind) && o.restart_limit.window < 60s) o.restart_limit = {};
     t.periodic.first = one_in(2) ? 0ms : some();
     t.periodic.overlap = one_in(2) ? Overlap::Skip : Overlap::RunOnce;
     t.periodic.jitter = one_in(3) ? t.period / 2 : 0ms;

@@ -26,7 +26,7 @@ Captured::~Captured() {
   if (simulation_ == nullptr) return;
   --simulation_->live_objects;
   simulation_->see(What::Destroyed, task_);
-  simulation_->act(simulation_->plan(task_).at_destruction, -2);
+  simulation_->act(simulation_->plan(task_).at_destruction, -3);
 }
 
 /// A call of the supervisor, which must not be destroyed meanwhile.
@@ -102,8 +102,9 @@ void Simulation::supervise(int task) {
   } catch (const SupervisorStopping&) {
     r.value = 1;
     r.bad = !supervisor_->shutdown_cause();
-  } catch (...) {
+  } catch (const std::exception& e) {
     r.value = 2;
+    result_.findings.push_back({"S7", e.what(), now()});
   }
   see(r);
 }
@@ -211,6 +212,7 @@ void Simulation::wait_in(const Action& action, int inside) {
   Record r;
   r.task = action.task;
   r.value = static_cast<int>(action.kind);
+  if (inside == -3) return;  // a destructor may run on a thread of the program too
   bool must_refuse = inside != -1;
   const TimePoint asked = now();
   try {

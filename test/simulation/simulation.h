@@ -68,7 +68,7 @@ class Simulation {
     r.bad = bad;
     see(r);
   }
-  /// Does it. `task`: in whose job; -1: in none, -2: in an observer or stop callback.
+  /// Does it. `task`: in whose job; -1: in none, -2: in an observer or stop callback, -3: in a destructor.
   void act(const Action& action, int task);
   /// Waits on the calling fiber, whatever the token says, but not past the calm.
   void block(Duration d);
