@@ -198,7 +198,7 @@ bool Task::is_ready() noexcept {
 
 bool Task::ended_or_straggling() noexcept {
   const base::Lock lock(mutex);
-  return is_ended(state_) || state_ == TaskState::Straggling;
+  return is_ended(state_) || (state_ == TaskState::Straggling && !hook_of_straggler_);
 }
 
 bool Task::runs_user_code() noexcept {

@@ -28,6 +28,10 @@ void Task::begin_stop(StopReason reason, TimePoint now, Section& section) {
   if (hook_) {
     hook_stage_ = HookStage::Due;
     hook_result_ = HookResult::None;
+    if (straggling_) {  // since an earlier stop; nobody waits for the attempt, but for the hook
+      hook_of_straggler_ = true;
+      section.straggles(-1);
+    }
     hook_->duration = Duration::zero();
     hook_->failure.clear();
   } else {
@@ -176,6 +180,7 @@ void Task::expire_hook(runtime::Job& job) noexcept {
 
 /// The hook is over, or there is none: now stop is requested, or, if no attempt is live, this is the end.
 void Task::go_on_stopping(TimePoint now, Section& section) {
+  if (std::exchange(hook_of_straggler_, false)) section.straggles(+1);
   if (!live_) {
     finish_stop(now, section);
   } else if (!stop_requested_.load(std::memory_order_relaxed)) {

@@ -292,6 +292,7 @@ class Task {
   std::uint8_t in_stop_callbacks_ ABSL_GUARDED_BY(mutex) = 0;  // requests of stop that run callbacks right now
   bool tell_stopped_ ABSL_GUARDED_BY(mutex) = false;       // no attempt's event told that it stopped
   bool straggling_ ABSL_GUARDED_BY(mutex) = false;
+  bool hook_of_straggler_ ABSL_GUARDED_BY(mutex) = false;  // shutdown waits for it, though not for the attempt
   bool gone_ ABSL_GUARDED_BY(mutex) = false;           // removed from the registry
   bool disposing_ ABSL_GUARDED_BY(mutex) = false;
   bool disposed_ ABSL_GUARDED_BY(mutex) = false;

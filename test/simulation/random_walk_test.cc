@@ -67,6 +67,8 @@ constexpr Found found[] = {
     {49, "S6: an observer called after a clean report, which the deadline had published"},
     {59, "S10: what a stopped attempt threw, told again with the next stopped attempt"},
     {162, "L2: a periodic callable that restarts its own task never let go of its runner"},
+    {2205, "L1: at shutdown, the hook of a task that straggled since a restart was not awaited"},
+    {3771, "S9: a task told to have stopped before it was told to be registered"},
     {2307, "S6: a clean report made while the events of a straggler that had just ended were pending"},
     {2116, "S9: after a slow retry_if, an event older than the one before it"},
     {172, "a wait on a supervisor that was never started kept virtual time from passing"},
