@@ -75,7 +75,7 @@ TEST_P(AwaitablesTest, AnAttemptThatIgnoresItsStopIsReportedOnceAndHoldsUpNobody
   int rounds = 0;
   auto stubborn = s.supervise([&]() -> Co<> {
     while (!give_in) {
-      co_await sleep_for(1s);
+      (void)co_await sleep_for(1s);
       ++rounds;
     }
   }, {.name = "stubborn"});
@@ -120,7 +120,7 @@ TEST_P(AwaitablesTest, NotifyWakesTheOldestWaiterNotifyAllAllPresent) {
   wakeup.notify_all();
   world.run_until_idle();
   EXPECT_EQ(order.size(), 3U);
-  auto late = s.supervise([this]() -> Co<> { co_await wakeup.wait(); });
+  auto late = s.supervise([this]() -> Co<> { (void)co_await wakeup.wait(); });
   world.run_until_idle();
   EXPECT_EQ(late.state(), TaskState::Waiting) << "notify_all leaves no permit";
 }
@@ -291,7 +291,7 @@ TEST(WakeupDeathTest, DestroyingAWakeupWithWaitersFailsLoudly) {
         testing::VirtualRuntime world(1);
         Supervisor s({.default_observer = false, .runtime = world});
         auto wakeup = std::make_unique<Wakeup>();
-        s.supervise([&]() -> Co<> { co_await wakeup->wait(); });
+        s.supervise([&]() -> Co<> { (void)co_await wakeup->wait(); });
         s.start();
         world.run_until_idle();
         wakeup.reset();

@@ -17,7 +17,7 @@ class CoTest : public test::VirtualTest {};
 ENGIN_WITH_SEEDS(CoTest);
 
 Co<int> add(int a, int b) {
-  co_await sleep_for(1s);
+  (void)co_await sleep_for(1s);
   co_return a + b;
 }
 Co<std::string> text(int depth) {
@@ -25,7 +25,7 @@ Co<std::string> text(int depth) {
   co_return "." + co_await text(depth - 1);
 }
 Co<> fail_after(Duration d) {
-  co_await sleep_for(d);
+  (void)co_await sleep_for(d);
   throw std::runtime_error("late");
 }
 
@@ -79,7 +79,7 @@ TEST_P(CoTest, ExceptionsTravelUpToWhoAwaits) {
 TEST_P(CoTest, AStatusThatIsNotOkIsAFailure) {
   Supervisor s(options());
   auto task = s.supervise([]() -> Co<absl::Status> {
-    co_await sleep_for(1s);
+    (void)co_await sleep_for(1s);
     co_return absl::UnavailableError("refused");
   }, {.on_exception = OnException::Ignore});
   s.start();
@@ -98,7 +98,7 @@ TEST_P(CoTest, ARestartCallsTheSameCallableAgainInANewFrame) {
       EXPECT_EQ(frames, 1);
       ++calls;
       if (++kept < 4) {
-        co_await sleep_for(1s);
+        (void)co_await sleep_for(1s);
         throw kept;
       }
     }, {.on_exception = OnException::Retry});
@@ -188,11 +188,11 @@ TEST_P(CoTest, ALongChainOfAwaitsThatNeverWaitDoesNotGrowTheStack) {
 TEST_P(CoTest, ThrowingStoppedEndsQuietlyAfterAStopAndFailsWithoutOne) {
   Supervisor s(options());
   auto quiet = s.supervise([]() -> Co<> {
-    co_await sleep_for(1h);
+    (void)co_await sleep_for(1h);
     throw Stopped();
   });
   auto loud = s.supervise([]() -> Co<> {
-    co_await sleep_for(1s);
+    (void)co_await sleep_for(1s);
     throw Stopped();
   }, {.on_exception = OnException::Ignore});
   s.start();
@@ -206,7 +206,7 @@ TEST_P(CoTest, WorksAsAHook) {
   bool drained = false;
   bool hook_first = false;
   s.supervise([&](std::stop_token) -> Co<> {
-    co_await sleep_for(1h);
+    (void)co_await sleep_for(1h);
     hook_first = drained;
   }, {.shutdown_hook = [&]() -> Co<> {
         EXPECT_TRUE(co_await sleep_for(2s));  // a hook's waits are not cut short by its task's stop

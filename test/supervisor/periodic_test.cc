@@ -156,7 +156,7 @@ TEST_P(PeriodicTest, AStopEndsTheWaitBetweenCalls) {
 TEST_P(PeriodicTest, ACoroutineIsACallUntilItHasRunToItsEnd) {
   s.supervise(every(5s, [&]() -> Co<absl::Status> {
     note()();
-    co_await sleep_for(7s);
+    (void)co_await sleep_for(7s);
     co_return absl::OkStatus();
   }));
   world.advance(22s);

@@ -53,7 +53,7 @@ TEST_P(ThisTaskTest, KnowsItsAttemptAndItsTokenInEveryKindOfJob) {
   s.supervise(look);
   s.supervise([&](std::stop_token given) -> Co<> {
     look(given);
-    co_await sleep_for(1s);
+    (void)co_await sleep_for(1s);
     look(given);
   });
   s.supervise(every(1h, look));
