@@ -29,9 +29,11 @@ void Task::stop_as(StopReason reason, TimePoint now, Section& section) {
   }
 }
 
-void Task::request_stop() noexcept {
+bool Task::request_stop() noexcept {
   Section section(*this);
+  if (is_ended(state_)) return false;
   stop_as(StopReason::Requested, core_.runtime().now(), section);
+  return true;
 }
 
 void Task::shut_down(TimePoint limit) noexcept {
@@ -130,6 +132,7 @@ void Task::begin_disposal(Section& section) {
     section.dispose_here();
     return;
   }
+  disposal_posted_ = true;
   core_.disposal_begins();
   post_stop_job(section);
 }

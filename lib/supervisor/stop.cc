@@ -210,7 +210,7 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
   {
     Section section(task);
     task.stop_job_posted_ = false;
-    dispose = task.disposing_ && !task.disposed_;
+    dispose = std::exchange(task.disposal_posted_, false);
     if (!dispose && task.stop_request_due()) {
       const TimePoint now = task.core_.runtime().now();
       task.stop_requested_.store(true, std::memory_order_release);

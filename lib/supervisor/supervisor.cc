@@ -105,7 +105,7 @@ void check_not_inside(const detail::Task& task, const char* what) {
 StopResult TaskHandle::stop_within(Duration timeout) const {
   if (task_ == nullptr || is_ended(task_->state())) return StopResult::AlreadyEnded;
   check_not_inside(*task_, "stop()");
-  task_->request_stop();
+  if (!task_->request_stop()) return StopResult::AlreadyEnded;
   auto& runtime = task_->core().runtime();
   const bool ended = runtime.wait([this] { return is_ended(task_->state()); },
                                   detail::saturating_add(runtime.now(), timeout));
@@ -115,7 +115,7 @@ StopResult TaskHandle::stop_within(Duration timeout) const {
 StopResult TaskHandle::stop() const {
   if (task_ == nullptr || is_ended(task_->state())) return StopResult::AlreadyEnded;
   check_not_inside(*task_, "stop()");
-  task_->request_stop();
+  if (!task_->request_stop()) return StopResult::AlreadyEnded;
   task_->core().runtime().wait([this] { return task_->ended_or_straggling(); }, TimePoint::max());
   return is_ended(task_->state()) ? StopResult::Stopped : StopResult::TimedOut;
 }

@@ -109,7 +109,8 @@ class Task {
 
   // --- commands.cc: what handles ask. Any thread.
   void settle_end() noexcept;
-  void request_stop() noexcept;
+  /// False: it had ended.
+  bool request_stop() noexcept;
   /// The supervisor's own: at shutdown, when this task's turn has come. `limit`: this task's slice ends then.
   void shut_down(TimePoint limit) noexcept;
   RestartResult restart();
@@ -295,6 +296,7 @@ class Task {
   bool hook_of_straggler_ ABSL_GUARDED_BY(mutex) = false;  // shutdown waits for it, though not for the attempt
   bool gone_ ABSL_GUARDED_BY(mutex) = false;           // removed from the registry
   bool disposing_ ABSL_GUARDED_BY(mutex) = false;
+  bool disposal_posted_ ABSL_GUARDED_BY(mutex) = false;  // the stop job is to do it
   bool disposed_ ABSL_GUARDED_BY(mutex) = false;
   bool watch_armed_ ABSL_GUARDED_BY(mutex) = false;
   HookStage hook_stage_ ABSL_GUARDED_BY(mutex) = HookStage::None;

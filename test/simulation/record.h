@@ -29,7 +29,7 @@ enum class What : std::uint8_t {
                  // `bad`: restart() was called meanwhile
   RestartBegin,  // `state` before
   RestartEnd,    // `value`: the RestartResult
-  RemoveEnd,     // `value`: done or not; `state` before
+  RemoveEnd,     // remove(), or a handle was dropped: `value`: done or not; `state` before
   WrongWait,     // a wait that could never end did not throw WouldDeadlock; `value`: the Action
   StrangeThrow,  // something threw what it must not throw; `value`: the Action
   ShutdownSeen,  // right after the step in which it began; `value`: the cause's kind; `task`: whose failure

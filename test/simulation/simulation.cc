@@ -201,7 +201,7 @@ void Simulation::act(const Action& action, int inside) {
       return;
     case Kind::DropHandle:
       run.handle = TaskHandle();
-      return;
+      return see(What::RemoveEnd, action.task);
     default:
       return wait_in(action, inside);
   }

@@ -216,10 +216,21 @@ class NothingStartsAfterStop final : public TaskChecker<StartNote> {
   TimePoint began_{};
 };
 
-class CleanMeansQuiet final : public Checker {
+struct RemovedNote {
+  bool hook = false;  // runs
+  bool loose = false;  // and its task may have been removed: known to be seen by nobody
+};
+class CleanMeansQuiet final : public TaskChecker<RemovedNote> {
  public:
-  CleanMeansQuiet() : Checker("S6") {}
+  CleanMeansQuiet() : TaskChecker("S6") {}
   void see(const Record& r) override {
+    if (r.task >= 0) {
+      RemovedNote& n = of(r);
+      if (r.what == What::HookEnter) n.hook = true;
+      if (r.what == What::RemoveEnd && n.hook) n.loose = true;
+      if (r.what == What::HookLeave) n.hook = false;
+      if (n.loose && (r.what == What::HookLeave || is_event(r, EventKind::StragglerEnded))) return;
+    }
     if (r.what == What::ReportSeen && !r.bad) clean_ = true;
     if (!clean_) return;
     switch (r.what) {
@@ -240,7 +251,10 @@ class CleanMeansQuiet final : public Checker {
   }
 
  protected:
-  void reset() override { clean_ = false; }
+  void reset() override {
+    TaskChecker::reset();
+    clean_ = false;
+  }
 
  private:
   bool clean_ = false;
@@ -280,6 +294,7 @@ struct HangNote {
   bool body = false, hook = false;  // runs
   TimePoint body_left{}, hook_left{};
   bool body_named = false, hook_named = false;
+  bool loose = false;  // as in S6
 };
 class ShutdownEndsInTime final : public TaskChecker<HangNote> {
  public:
@@ -310,6 +325,9 @@ class ShutdownEndsInTime final : public TaskChecker<HangNote> {
         n.hook = false;
         n.hook_left = r.time;
         return;
+      case What::RemoveEnd:
+        n.loose = n.loose || n.hook;
+        return;
       case What::Hung:
         (r.value == 1 ? n.hook_named : n.body_named) = true;
         return;
@@ -334,7 +352,7 @@ class ShutdownEndsInTime final : public TaskChecker<HangNote> {
       HangNote& n = notes_[i];
       const int task = static_cast<int>(i);
       if (n.body && !n.body_named) fail(task, r.time, "still runs and is not named by the report");
-      if (n.hook && !n.hook_named) fail(task, r.time, "its hook still runs and is not named by the report");
+      if (n.hook && !n.hook_named && !n.loose) fail(task, r.time, "its hook still runs and is not named by the report");
       // A periodic task is live between its calls too.
       const bool exact_body = exact && !is_periodic(plan(task).kind);
       if (exact_body && n.body_named && !n.body && n.body_left < end) fail(task, r.time, "had ended and is named as a straggler");
@@ -348,6 +366,8 @@ class StoppingTakesAsLongAsTheSlowest final : public Checker {
  public:
   StoppingTakesAsLongAsTheSlowest() : Checker("T2") {}
   void see(const Record& r) override {
+    // Never started, it has no threads, and goes on only while somebody waits.
+    if (!scenario().started) return;
     if (r.what != What::ReportSeen || !scenario().observers.empty() || scenario().at_stop_token.op == Step::Op::Block) return;
     Duration bound{};
     for (const TaskPlan& p : scenario().tasks) {
