@@ -222,7 +222,7 @@ void Core::end_shutdown() noexcept {
     report_stage_ = ReportStage::Built;
   }
   deliver_own();
-  publish();
+  publish_unobserved();  // a straggler may have ended while the report was built
 }
 
 /// The deadline came: whatever hangs, the report is made. False: somebody else makes it, or has made it.

@@ -113,7 +113,6 @@ class AttemptsAndLimit final : public TaskChecker<CountNote> {
 struct PolicyNote {
   bool failed_for_good = false;  // a failed attempt under Ignore
   std::uint64_t restarts_called = 0;
-  std::uint64_t restarts_done = 0;
   bool awaits = false;  // the restart that an event announced
   TimePoint due{};
 };
@@ -136,9 +135,6 @@ class Policies final : public TaskChecker<PolicyNote> {
     if (r.what == What::RestartBegin) {
       ++n.restarts_called;
       n.failed_for_good = n.awaits = false;
-    } else if (r.what == What::RestartEnd) {
-      ++n.restarts_done;
-      n.awaits = false;
     } else if (r.what == What::Leave && r.bad && !periodic && o.on_exception == OnException::Ignore) {
       n.failed_for_good = n.restarts_called == 0;
     } else if (r.what == What::Enter) {
@@ -179,7 +175,7 @@ class Policies final : public TaskChecker<PolicyNote> {
  private:
   static void announced(const Record& r, PolicyNote& n, bool periodic) {
     n.awaits = !periodic && (r.decision == Decision::Restart || r.decision == Decision::CoolDown) &&
-               n.restarts_called == n.restarts_done;
+               n.restarts_called == 0;  // else this may be told after the restart that it was called for
     n.due = r.time + r.delay;
   }
   int began_ = 0;

@@ -125,7 +125,7 @@ void Simulation::stop(int task, bool await, Duration d, int inside) {
   if (await) {
     try {
       r.value = static_cast<int>(handle.stop(d));
-      if (inside == task) see(What::WrongWait, task);
+      if (inside == task && !is_ended(r.state)) see(What::WrongWait, task);
     } catch (const WouldDeadlock&) {
       if (inside != task) see(What::StrangeThrow, task);
     }
@@ -223,7 +223,7 @@ void Simulation::wait_in(const Action& action, int inside) {
         return stop(action.task, true, action.d, inside);
       case Kind::Wait:
         if (inside == -2) return;
-        must_refuse = inside == action.task;
+        must_refuse = inside == action.task && !is_ended(handle.state());  // else there is nothing to wait for
         handle.wait_for(action.d);
         break;
       case Kind::WaitReady:
