@@ -25,7 +25,7 @@ enum class What : std::uint8_t {
   SuperviseBegin,
   SuperviseEnd,  // `value`: 0 accepted, 1 SupervisorStopping, 2 another refusal; `bad`: stopping without a shutdown
   StopBegin,     // stop() or request_stop(); `state` before
-  StopEnd,       // `value`: the StopResult, or -1 for request_stop(); `state`, `due`: before, and when it was called;
+  StopEnd,       // `value`: the StopResult, -1 for request_stop(), -2 if refused; `state`, `due`: before, and when it was called;
                  // `bad`: restart() was called meanwhile
   RestartBegin,  // `state` before
   RestartEnd,    // `value`: the RestartResult

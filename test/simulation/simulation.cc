@@ -125,8 +125,9 @@ void Simulation::stop(int task, bool await, Duration d, int inside) {
   if (await) {
     try {
       r.value = static_cast<int>(handle.stop(d));
-      if (inside == task && !is_ended(r.state)) see(What::WrongWait, task);
+      if (inside == task && !is_ended(handle.state())) see(What::WrongWait, task);
     } catch (const WouldDeadlock&) {
+      r.value = -2;
       if (inside != task) see(What::StrangeThrow, task);
     }
   } else {
@@ -223,8 +224,9 @@ void Simulation::wait_in(const Action& action, int inside) {
         return stop(action.task, true, action.d, inside);
       case Kind::Wait:
         if (inside == -2) return;
-        must_refuse = inside == action.task && !is_ended(handle.state());  // else there is nothing to wait for
+        must_refuse = inside == action.task;
         handle.wait_for(action.d);
+        must_refuse = must_refuse && !is_ended(handle.state());  // else there was nothing to wait for
         break;
       case Kind::WaitReady:
         if (inside != -1) return;
