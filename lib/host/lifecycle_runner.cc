@@ -140,18 +140,17 @@ void LifecycleRunner::stop_all(TimePoint deadline) {
 }
 
 void LifecycleRunner::finish() {
-  Supervisor* hooks = nullptr;
+  std::unique_ptr<Supervisor> hooks;
   {
     const base::Lock lock(mutex_);
-    hooks = supervisor_.get();
+    hooks = std::move(supervisor_);
   }
   if (hooks == nullptr) return;
   hooks->shutdown();
   for (const auto& [name, task] : late_) {
     if (!is_ended(task.state())) unfinished_.push_back(name);
   }
-  late_.clear();
-}
+}  // leaves behind what still runs
 
 // ---- one hook
 

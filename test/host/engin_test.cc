@@ -223,11 +223,11 @@ TEST_F(EnginTest, HooksMayBeCoroutinesAndWaitInVirtualTime) {
   Engin app(Supply(options()), Invoke([&](Lifecycle& lifecycle) {
               lifecycle.hook({.name = "slow",
                               .on_start = [&]() -> Co<> {
-                                co_await engin::sleep_for(10s);
+                                (void)co_await engin::sleep_for(10s);
                                 log.push_back("started");
                               },
                               .on_stop = [&]() -> Co<absl::Status> {
-                                co_await engin::sleep_for(10s);
+                                (void)co_await engin::sleep_for(10s);
                                 log.push_back("stopped");
                                 co_return absl::OkStatus();
                               }});
@@ -314,7 +314,7 @@ TEST_F(EnginTest, AStartThatHangsIsCutOffAfterItsTimeout) {
   Engin app(Supply(options()), Invoke([&](Lifecycle& lifecycle) {
               lifecycle.hook(logging("one"));
               lifecycle.hook({.name = "two", .on_start = [this](std::stop_token stop) -> Co<> {
-                                co_await engin::sleep_for(1h);
+                                (void)co_await engin::sleep_for(1h);
                                 log.push_back(stop.stop_requested() ? "two saw its token" : "?");
                               }});
             }));
@@ -358,7 +358,7 @@ TEST_F(EnginTest, HooksThatHangEndWithinTheOneDeadlineAndEachOtherHasItsShare) {
               for (int i = 0; i < 4; ++i) {
                 lifecycle.hook({.name = "hook " + std::to_string(i), .on_stop = [&]() -> Co<> {
                                   starts.push_back(world.now());
-                                  co_await never.wait(engin::ignore_stop);
+                                  (void)co_await never.wait(engin::ignore_stop);
                                 }});
               }
             }));
@@ -381,8 +381,8 @@ TEST_F(EnginTest, AQuarterOfTheDeadlineIsKeptForTheLifecycle) {
   given.on_straggler = OnStraggler::Abandon;
   engin::Wakeup never;
   Engin app(Supply(given), Invoke([&](Lifecycle& lifecycle, Supervisor& s) {
-              lifecycle.hook({.name = "late", .on_stop = []() -> Co<> { co_await engin::sleep_for(3s); }});
-              s.supervise([&]() -> Co<> { co_await never.wait(engin::ignore_stop); },
+              lifecycle.hook({.name = "late", .on_stop = []() -> Co<> { (void)co_await engin::sleep_for(3s); }});
+              s.supervise([&]() -> Co<> { (void)co_await never.wait(engin::ignore_stop); },
                           {.name = "stuck", .stop_timeout = 1h});
             }));
   app.start();
@@ -507,7 +507,7 @@ TEST_F(EnginTest, AStopDuringALifecycleStartFiresItsTokenAndRollsBack) {
               lifecycle.hook(logging("one"));
               lifecycle.hook({.name = "two", .on_start = [&](std::stop_token stop) -> Co<> {
                                 self->request_stop("too slow");
-                                co_await engin::sleep_for(1h);
+                                (void)co_await engin::sleep_for(1h);
                                 if (stop.stop_requested()) throw std::runtime_error("interrupted");
                               }});
             }));
@@ -534,7 +534,7 @@ TEST_F(EnginTest, TheStopTokenFiresWhenATaskEndsTheApplication) {
   engin::TaskHandle task;
   Engin app(Supply(options()), Invoke([&](Supervisor& s) {
               task = s.supervise([]() -> Co<> {
-                co_await engin::sleep_for(5s);
+                (void)co_await engin::sleep_for(5s);
                 throw std::runtime_error("x");
               });
             }));
