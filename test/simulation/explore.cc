@@ -18,7 +18,8 @@ std::string first_broken(const Scenario& scenario) {
 
 bool Explorer::run(std::uint64_t seed) {
   seed_ = seed;
-  latest_ = Simulation(make_(seed), checkers_, {}).run();
+  const Scenario scenario = make_(seed);
+  latest_ = Simulation(scenario, checkers_, {}).run();
   ++runs_;
   choices_ += latest_.choices;
   schedules_.insert(latest_.schedule);

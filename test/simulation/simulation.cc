@@ -312,7 +312,7 @@ void Simulation::see_shutdown() {
 void Simulation::look(std::uint64_t every) {
   if (!open_) return;
   see_shutdown();
-  if (!options_.snapshots || result_.steps % every != 0) return;
+  if (!scenario_.snapshots || result_.steps % every != 0) return;
   for (const TaskSnapshot& task : supervisor_->snapshot().tasks) {
     Record r;
     r.what = What::Seen;

@@ -23,7 +23,6 @@ namespace engin::simulation {
 struct RunOptions {
   runtime::Chooser* chooser = nullptr;  // instead of the seed
   bool keep_history = false;
-  bool snapshots = true;  // look at all tasks now and then
 };
 
 struct RunResult {
@@ -51,6 +50,7 @@ class Captured {
 
 class Simulation {
  public:
+  /// The scenario must outlive it.
   Simulation(const Scenario& scenario, Checkers& checkers, RunOptions options);
   ~Simulation();
   RunResult run();
@@ -106,7 +106,7 @@ class Simulation {
   void calm_down();
   void finish();
 
-  Scenario scenario_;
+  const Scenario& scenario_;
   Checkers& checkers_;
   RunOptions options_;
   RunResult result_;

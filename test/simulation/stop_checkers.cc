@@ -217,8 +217,7 @@ class NothingStartsAfterStop final : public TaskChecker<StartNote> {
 };
 
 struct RemovedNote {
-  bool hook = false;  // runs
-  bool loose = false;  // and its task may have been removed: known to be seen by nobody
+  bool loose = false;  // may have been removed while its hook ran, which then nobody knows of: docs/testing.md
 };
 class CleanMeansQuiet final : public TaskChecker<RemovedNote> {
  public:
@@ -226,9 +225,7 @@ class CleanMeansQuiet final : public TaskChecker<RemovedNote> {
   void see(const Record& r) override {
     if (r.task >= 0) {
       RemovedNote& n = of(r);
-      if (r.what == What::HookEnter) n.hook = true;
-      if (r.what == What::RemoveEnd && n.hook) n.loose = true;
-      if (r.what == What::HookLeave) n.hook = false;
+      if (r.what == What::RemoveEnd) n.loose = true;
       if (n.loose && (r.what == What::HookLeave || is_event(r, EventKind::StragglerEnded))) return;
     }
     if (r.what == What::ReportSeen && !r.bad) clean_ = true;
@@ -326,7 +323,7 @@ class ShutdownEndsInTime final : public TaskChecker<HangNote> {
         n.hook_left = r.time;
         return;
       case What::RemoveEnd:
-        n.loose = n.loose || n.hook;
+        n.loose = true;
         return;
       case What::Hung:
         (r.value == 1 ? n.hook_named : n.body_named) = true;
