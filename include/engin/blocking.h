@@ -23,7 +23,8 @@ namespace detail {
 // them. What the types can see is refused.
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
 template <class F>
-inline constexpr bool is_safe_operand = std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<std::remove_cvref_t<F>>;
+inline constexpr bool is_safe_operand =
+    std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<std::remove_cvref_t<F>>;
 #else
 template <class F>
 inline constexpr bool is_safe_operand = true;
@@ -92,8 +93,8 @@ class [[nodiscard("co_await it")]] BlockingAwaiter : private BlockingWait {
 }  // namespace detail
 
 /// `co_await blocking(f)`: runs f() or f(std::stop_token), a function that may block, on a runner of its own, and gives
-/// its result or exception. Never cut short: f owns what the frame lent it until it returns; give it the token if it can
-/// look at it. this_task:: works in f.
+/// its result or exception. Never cut short: f owns what the frame lent it until it returns; give it the token if it
+/// can look at it. this_task:: works in f.
 ///
 /// A callable given as a name is used where it is; a temporary is kept in the frame.
 template <class F>

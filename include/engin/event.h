@@ -41,13 +41,13 @@ enum class EventKind : std::uint8_t {
 
 /// What follows a failure or a return.
 enum class Decision : std::uint8_t {
-  None,         ///< nothing follows: it was being stopped
-  Finish,       ///< the task is done
-  Restart,      ///< another attempt (periodic: call) after `delay`
-  Ignore,       ///< recorded; the task stays down (periodic: the series goes on)
-  Shutdown,     ///< the application shuts down
-  GiveUp,       ///< limit reached: it stays down
-  CoolDown,     ///< limit reached: it rests for `delay`
+  None,      ///< nothing follows: it was being stopped
+  Finish,    ///< the task is done
+  Restart,   ///< another attempt (periodic: call) after `delay`
+  Ignore,    ///< recorded; the task stays down (periodic: the series goes on)
+  Shutdown,  ///< the application shuts down
+  GiveUp,    ///< limit reached: it stays down
+  CoolDown,  ///< limit reached: it rests for `delay`
 };
 
 /// One happening. One struct with a kind, so that code that handles only the kinds it knows keeps compiling. Members

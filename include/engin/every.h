@@ -42,9 +42,9 @@ template <class F>
 inline constexpr bool is_periodic<Periodic<F>> = true;
 }  // namespace detail
 
-/// Calls `f` at first, first + period, first + 2 periods, ... after the attempt's start: a fixed schedule without drift,
-/// however long the calls take. `f` is any callable that may be supervised; a coroutine's call lasts until it has run to
-/// its end. It holds no thread between calls. The whole series is one attempt.
+/// Calls `f` at first, first + period, first + 2 periods, ... after the attempt's start: a fixed schedule without
+/// drift, however long the calls take. `f` is any callable that may be supervised; a coroutine's call lasts until it
+/// has run to its end. It holds no thread between calls. The whole series is one attempt.
 ///
 /// A call that fails: under Ignore it is recorded and the series goes on; under Retry the next call comes after the
 /// backoff or at the next due time, whichever is earlier, one good call resets the delay, and a limit counts failed

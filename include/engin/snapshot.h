@@ -82,9 +82,9 @@ struct ENGIN_EXPORT SupervisorSnapshot {
   std::uint64_t total_failed = 0;
   std::uint64_t total_restarted = 0;
 
-  int runners = 0;      ///< threads that run jobs now, the control runner not counted
+  int runners = 0;  ///< threads that run jobs now, the control runner not counted
   int max_runners = 0;
-  int captured = 0;     ///< of them: held by a job that does not return
+  int captured = 0;       ///< of them: held by a job that does not return
   std::size_t ready = 0;  ///< jobs that wait for a runner
   /// Events that no observer got, since one blocked or memory ran out.
   std::uint64_t undelivered_events = 0;

@@ -121,8 +121,8 @@ struct Access;
 
 /// Owns tasks and the threads they run on. See docs/concepts/supervision.md.
 ///
-/// All functions may be called from any thread. Those that wait throw WouldDeadlock in a job of this supervisor (a task,
-/// a hook, an observer), naming it. Not copyable, not movable: tasks may refer to it.
+/// All functions may be called from any thread. Those that wait throw WouldDeadlock in a job of this supervisor (a
+/// task, a hook, an observer), naming it. Not copyable, not movable: tasks may refer to it.
 class ENGIN_EXPORT Supervisor {
  public:
   /// Checks the options (InvalidOptions); starts no thread.
@@ -130,13 +130,13 @@ class ENGIN_EXPORT Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   /// An orderly shutdown if there was none. If user code still runs after it: see OnStraggler. In a job of its own it
-  /// ends the process by a WouldDeadlock that names the task: it can neither wait nor, being a destructor, throw. In the
-  /// child of a fork it does nothing.
+  /// ends the process by a WouldDeadlock that names the task: it can neither wait nor, being a destructor, throw. In
+  /// the child of a fork it does nothing.
   ~Supervisor();
 
   /// Hands over a callable: f(std::stop_token) or f(), returning void, absl::Status, Co<> or Co<absl::Status>, or
-  /// every(period, f). Before start() it is registered; afterwards it runs at once. It is called again, the same object,
-  /// for each attempt, and lives until the task is removed; it is destroyed on a runner.
+  /// every(period, f). Before start() it is registered; afterwards it runs at once. It is called again, the same
+  /// object, for each attempt, and lives until the task is removed; it is destroyed on a runner.
   ///
   /// Throws InvalidOptions, DuplicateName, SupervisorStopping (once shutdown began), std::bad_alloc, or what moving the
   /// callable throws; the supervisor is then as before, and nothing is kept.
@@ -153,8 +153,8 @@ class ENGIN_EXPORT Supervisor {
   /// it may then be called again. After request_shutdown() it starts nothing, so that run() ends at once.
   void start();
 
-  /// Begins the shutdown: posts, runs no user code, returns at once. The first call's reason is the cause; later ones do
-  /// nothing. Any thread, from inside a task, hook or observer; before start() too. Not from a signal handler.
+  /// Begins the shutdown: posts, runs no user code, returns at once. The first call's reason is the cause; later ones
+  /// do nothing. Any thread, from inside a task, hook or observer; before start() too. Not from a signal handler.
   void request_shutdown(std::string_view reason = {}) noexcept;
 
   /// Waits until shutdown has ended, for its report, which lives as long as the supervisor. Always returns by the

@@ -42,9 +42,9 @@ struct SuspendWait : Wait {
 
 }  // namespace detail
 
-/// Resumes the coroutine that handed it out. Move-only; call it once, from any thread, also before `start` has returned,
-/// also after the task is gone (then nothing happens). The first call wins, later ones do nothing. Dropped uncalled it
-/// resumes the coroutine with Abandoned.
+/// Resumes the coroutine that handed it out. Move-only; call it once, from any thread, also before `start` has
+/// returned, also after the task is gone (then nothing happens). The first call wins, later ones do nothing. Dropped
+/// uncalled it resumes the coroutine with Abandoned.
 class ENGIN_EXPORT Resumer {
  public:
   Resumer() noexcept = default;
@@ -87,10 +87,10 @@ class [[nodiscard("co_await it")]] SuspendAwaiter : private SuspendWait {
 
 }  // namespace detail
 
-/// `co_await suspend(start, cancel)`: `start(Resumer)` begins a foreign operation, after this frame is suspended, on its
-/// runner; what it throws is thrown here. When stop is requested of the attempt, `cancel()` is called once (on the thread
-/// that requests stop, or at once if stop was requested before), and the resumer is still awaited: the foreign operation
-/// may own memory in this frame until it calls back. Throws Abandoned if the resumer was dropped uncalled.
+/// `co_await suspend(start, cancel)`: `start(Resumer)` begins a foreign operation, after this frame is suspended, on
+/// its runner; what it throws is thrown here. When stop is requested of the attempt, `cancel()` is called once (on the
+/// thread that requests stop, or at once if stop was requested before), and the resumer is still awaited: the foreign
+/// operation may own memory in this frame until it calls back. Throws Abandoned if the resumer was dropped uncalled.
 template <class Start, class Cancel>
 detail::SuspendAwaiter<Start, Cancel> suspend(Start&& start, Cancel&& cancel) {
   static_assert(detail::is_safe_operand<Start> && detail::is_safe_operand<Cancel>,

@@ -44,8 +44,8 @@ class ENGIN_EXPORT TaskHandle {
 
   /// Begins the task's last stop and returns at once: hook, then the request of stop. Posts; runs no user code.
   void request_stop() const noexcept;
-  /// request_stop(), then waits until the task has ended, at most `timeout`. Without a timeout: until it has ended or is
-  /// a straggler. After it returned Stopped or AlreadyEnded, no attempt starts until restart().
+  /// request_stop(), then waits until the task has ended, at most `timeout`. Without a timeout: until it has ended or
+  /// is a straggler. After it returned Stopped or AlreadyEnded, no attempt starts until restart().
   template <class Rep, class Period>
   StopResult stop(std::chrono::duration<Rep, Period> timeout) const {
     return stop_within(detail::saturate(timeout));
@@ -97,8 +97,8 @@ class ENGIN_EXPORT TaskHandle {
 ///     };
 ///
 /// The destructor waits for as long as the task takes: returning while it runs would leave it with destroyed members.
-/// After the task's stop timeout the supervisor reports it as a straggler meanwhile. Destroyed inside the task itself it
-/// cannot wait: that ends the process with a line that names the task.
+/// After the task's stop timeout the supervisor reports it as a straggler meanwhile. Destroyed inside the task itself
+/// it cannot wait: that ends the process with a line that names the task.
 class ENGIN_EXPORT ScopedTask {
  public:
   ScopedTask() noexcept = default;

@@ -20,7 +20,8 @@ enum class WaitResult : std::uint8_t { Signalled, TimedOut, Stopped };
 namespace detail {
 
 struct WakeupWait : Wait {
-  WakeupWait(Wakeup& w, Duration d, bool ignores_stop) noexcept : Wait(&arm_wakeup, ignores_stop), wakeup(w), timeout(d) {}
+  WakeupWait(Wakeup& w, Duration d, bool ignores_stop) noexcept
+      : Wait(&arm_wakeup, ignores_stop), wakeup(w), timeout(d) {}
   ENGIN_EXPORT ~WakeupWait();
   WakeupWait(const WakeupWait&) = delete;
   WakeupWait& operator=(const WakeupWait&) = delete;

@@ -22,7 +22,8 @@ class NoLockPoint {
   NoLockPoint& operator=(const NoLockPoint&) = delete;
   ~NoLockPoint() { tell(-1); }
   static void tell(int change) noexcept {
-    if (const LockPoint point = lock_point.load(std::memory_order_relaxed)) [[unlikely]] point(change);
+    if (const LockPoint point = lock_point.load(std::memory_order_relaxed)) [[unlikely]]
+      point(change);
   }
 };
 

@@ -1,12 +1,12 @@
 #include "base/processors.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <string>
 #include <thread>
+
+#include <sched.h>
 
 namespace engin::base {
 

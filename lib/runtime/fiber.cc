@@ -1,12 +1,12 @@
 #include "runtime/fiber.h"
 
-#include <cxxabi.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstring>
 #include <new>
+
+#include <cxxabi.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/context_slot.h"
 
@@ -33,8 +33,8 @@
 #endif
 
 #ifdef ENGIN_FAST_SWITCH
-// swapcontext makes two system calls, to keep a signal mask that no fiber changes. This keeps what a call must preserve:
-// six registers and the two floating-point control words.
+// swapcontext makes two system calls, to keep a signal mask that no fiber changes. This keeps what a call must
+// preserve: six registers and the two floating-point control words.
 asm(R"(
 .text
 .p2align 4
@@ -114,16 +114,15 @@ Fiber::Fiber(Entry entry, void* argument) : entry_(entry), argument_(argument) {
   *--top = nullptr;
   *--top = nullptr;
   *--top = reinterpret_cast<void*>(&engin_begin_fiber);
-  *--top = nullptr;                                  // rbp
-  *--top = nullptr;                                  // rbx
-  *--top = this;                                     // r12
-  *--top = reinterpret_cast<void*>(&Fiber::begin);   // r13
-  *--top = nullptr;                                  // r14
-  *--top = nullptr;                                  // r15
+  *--top = nullptr;                                 // rbp
+  *--top = nullptr;                                 // rbx
+  *--top = this;                                    // r12
+  *--top = reinterpret_cast<void*>(&Fiber::begin);  // r13
+  *--top = nullptr;                                 // r14
+  *--top = nullptr;                                 // r15
   --top;
   asm volatile("stmxcsr %0\n\tfnstcw %1"
-               : "=m"(*reinterpret_cast<std::uint32_t*>(top)),
-                 "=m"(*(reinterpret_cast<std::uint16_t*>(top) + 2)));
+               : "=m"(*reinterpret_cast<std::uint32_t*>(top)), "=m"(*(reinterpret_cast<std::uint16_t*>(top) + 2)));
   stack_pointer_ = top;
 #else
   ::getcontext(&context_);

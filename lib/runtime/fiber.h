@@ -1,5 +1,5 @@
-// A stack of its own that code can be left on and taken up again: what the virtual world runs jobs on, so that one which
-// waits can be set aside.
+// A stack of its own that code can be left on and taken up again: what the virtual world runs jobs on, so that one
+// which waits can be set aside.
 #ifndef ENGIN_LIB_RUNTIME_FIBER_H_
 #define ENGIN_LIB_RUNTIME_FIBER_H_
 

@@ -267,7 +267,8 @@ bool VirtualWorld::wait(absl::FunctionRef<bool()> done, TimePoint deadline) {
       now_ = std::max(now_, deadline);
       return done();
     } else {
-      throw std::logic_error("engin: a call waits for ever: nothing is ready in the virtual world, and no timer pending");
+      throw std::logic_error(
+          "engin: a call waits for ever: nothing is ready in the virtual world, and no timer pending");
     }
   }
   return true;

@@ -27,9 +27,10 @@ class Chooser {
   ~Chooser() = default;
 };
 
-/// Every job runs on a fiber. One that waits (Runtime::wait, Runtime::sleep) is left there, and taken up again when what
-/// it waits for has come. All runnable things (jobs, fibers that woke, timers that are due) are choices; `step` takes one
-/// of them, chosen by the seed. The control lane alone is in order and one at a time, and so are timers, in any order.
+/// Every job runs on a fiber. One that waits (Runtime::wait, Runtime::sleep) is left there, and taken up again when
+/// what it waits for has come. All runnable things (jobs, fibers that woke, timers that are due) are choices; `step`
+/// takes one of them, chosen by the seed. The control lane alone is in order and one at a time, and so are timers, in
+/// any order.
 ///
 /// Nothing interrupts what runs until it waits or ends, unless `interrupt` asks for it.
 class VirtualWorld final : public Runtime {

@@ -143,8 +143,8 @@ AttemptEnd Task::classify_end(bool failed) const noexcept {
                    stop_requested_.load(std::memory_order_relaxed) && stop_reason_ == StopReason::Unresponsive});
 }
 
-/// Whether retry_if wants another attempt. User code: asked without the lock, once per failure. From here on a stop does
-/// not change this attempt's outcome any more.
+/// Whether retry_if wants another attempt. User code: asked without the lock, once per failure. From here on a stop
+/// does not change this attempt's outcome any more.
 bool Task::ask_retry_if(const RawEnd& end, const FailureText& text) noexcept {
   if (options_->on_exception != OnException::Retry || !options_->retry_if) return true;
   if (series_ && series_->asked) return !series_->refused;

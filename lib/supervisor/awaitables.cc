@@ -71,9 +71,8 @@ bool WakeupWait::arm_wakeup(Wait& wait, Strand& strand) noexcept {
   Task& task = strand.task();
   self.strand = &strand;
   if (!wait.ignore_stop && task.stop_reached(strand)) return come_back_stopped(wait, strand);
-  const TimePoint until = self.timeout == Duration::max()
-                              ? TimePoint::max()
-                              : saturating_add(task.core().runtime().now(), self.timeout);
+  const TimePoint until =
+      self.timeout == Duration::max() ? TimePoint::max() : saturating_add(task.core().runtime().now(), self.timeout);
   // The wakeup's lock comes before the task's. Both are held here, so that a notify either finds the permit not yet
   // taken, or finds this waiter parked.
   const base::NoLockPoint held;
@@ -109,8 +108,8 @@ const JobType BlockingWait::job_type{
       Task& task = strand.task();
       {
         const std::stop_token token = task.token_of(strand);
-        JobContext context{task.is_body(strand) ? JobContext::Kind::Blocking : JobContext::Kind::Hook, &task.core(), &task,
-                           nullptr, &token};
+        JobContext context{task.is_body(strand) ? JobContext::Kind::Blocking : JobContext::Kind::Hook, &task.core(),
+                           &task, nullptr, &token};
         const ContextScope scope(context);
         wait.call(wait, token);
       }

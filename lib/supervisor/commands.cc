@@ -185,8 +185,7 @@ std::optional<Outcome> Task::outcome() {
       return Outcome(Outcome::Completed);
     case TaskState::Failed:
     case TaskState::GaveUp:
-      return Outcome(Outcome::Failed,
-                     failures_.empty() ? std::nullopt : std::optional<Failure>(failures_.latest()));
+      return Outcome(Outcome::Failed, failures_.empty() ? std::nullopt : std::optional<Failure>(failures_.latest()));
     case TaskState::Stopped:
       return Outcome(Outcome::Stopped, attached_ ? std::optional<Failure>(*attached_) : std::nullopt);
     default:

@@ -1,10 +1,10 @@
 #include "supervisor/core.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <utility>
+
+#include <pthread.h>
 
 #include "absl/strings/str_cat.h"
 #include "base/processors.h"
@@ -241,7 +241,9 @@ void Core::disposal_ends() noexcept {
   runtime_->notify_waiters();
 }
 
-std::uint64_t Core::random(TaskId task, std::uint64_t n) const noexcept { return base::mix(base::mix(seed_ ^ base::mix(task)) ^ n); }
+std::uint64_t Core::random(TaskId task, std::uint64_t n) const noexcept {
+  return base::mix(base::mix(seed_ ^ base::mix(task)) ^ n);
+}
 
 void Core::deliver(const Event& event) noexcept {
   if (muted_.load()) return;
@@ -463,7 +465,8 @@ void Core::name_the_starving(SupervisorSnapshot& out) {
     if (task.state == TaskState::Running) out.holders.push_back(task.name);
   }
   std::string who;
-  for (std::size_t i = 0; i < out.holders.size() && i < 8; ++i) absl::StrAppend(&who, i > 0 ? ", " : "", out.holders[i]);
+  for (std::size_t i = 0; i < out.holders.size() && i < 8; ++i)
+    absl::StrAppend(&who, i > 0 ? ", " : "", out.holders[i]);
   if (out.holders.size() > 8) absl::StrAppend(&who, " and ", out.holders.size() - 8, " more");
   for (TaskSnapshot& task : out.tasks) {
     if (task.state == TaskState::Queued) task.waits_for = who;

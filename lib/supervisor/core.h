@@ -123,18 +123,18 @@ class Core final : private runtime::Listener {
   // shutdown.cc
   void enter_on_threads() noexcept;
   void run_inline() noexcept;
-  void enter_shutdown() noexcept;     // control runner: tell, fire the token, launch
-  void grace_over() noexcept;         // timer: the token's callbacks or an observer take too long
-  void launch_stops() noexcept;       // any runner
-  void stop_next() noexcept;          // any runner: StopOrder::Reverse
+  void enter_shutdown() noexcept;  // control runner: tell, fire the token, launch
+  void grace_over() noexcept;      // timer: the token's callbacks or an observer take too long
+  void launch_stops() noexcept;    // any runner
+  void stop_next() noexcept;       // any runner: StopOrder::Reverse
   void count_change(Task* settled, int active, int straggling) noexcept;
   bool claim_end() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void check_settled() noexcept;
-  void deadline_due() noexcept;       // timer
+  void deadline_due() noexcept;  // timer
   bool force_report() noexcept;
-  void end_at_deadline() noexcept;    // a runner
-  void force_end() noexcept;          // a thread that waits
-  void end_shutdown() noexcept;       // control runner
+  void end_at_deadline() noexcept;  // a runner
+  void force_end() noexcept;        // a thread that waits
+  void end_shutdown() noexcept;     // control runner
   void note_end() noexcept;
   void publish_unobserved() noexcept;
   void publish() noexcept;
@@ -176,7 +176,7 @@ class Core final : private runtime::Listener {
   bool end_posted_ ABSL_GUARDED_BY(mutex_) = false;
   enum class ReportStage : std::uint8_t { None, Building, Built, Published };
   ReportStage report_stage_ ABSL_GUARDED_BY(mutex_) = ReportStage::None;
-  TaskId reverse_before_ ABSL_GUARDED_BY(mutex_) = 0;   // the next one to stop has a smaller id
+  TaskId reverse_before_ ABSL_GUARDED_BY(mutex_) = 0;  // the next one to stop has a smaller id
   TaskId reverse_current_ ABSL_GUARDED_BY(mutex_) = 0;
   TimePoint began_ ABSL_GUARDED_BY(mutex_){};
   ShutdownCause cause_ ABSL_GUARDED_BY(mutex_);

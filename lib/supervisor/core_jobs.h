@@ -11,7 +11,8 @@ template <void (Core::*Method)() noexcept>
 const runtime::JobType& Core::job_type() noexcept {
   static constexpr runtime::JobType type{[](runtime::Job& job) noexcept {
                                            Core& core = static_cast<CoreJob&>(job).core;
-                                           JobContext context{JobContext::Kind::Observer, &core, nullptr, nullptr, nullptr};
+                                           JobContext context{JobContext::Kind::Observer, &core, nullptr, nullptr,
+                                                              nullptr};
                                            const ContextScope scope(context);
                                            (core.*Method)();
                                            core.unref();

@@ -65,8 +65,8 @@ class FailureMemory {
   bool wants_room() const noexcept { return !latest_ || (!history_ && count_ > 0); }
   static Room make_room(bool first) noexcept;
 
-  /// Keeps it, and takes exception and Status out of `end`. The exception that it takes the place of goes to `old`, to be
-  /// destroyed outside the lock.
+  /// Keeps it, and takes exception and Status out of `end`. The exception that it takes the place of goes to `old`, to
+  /// be destroyed outside the lock.
   void add(const FailureText& text, RawEnd& end, Room& room, std::exception_ptr& old) noexcept;
 
   bool empty() const noexcept { return count_ == 0; }

@@ -9,8 +9,8 @@
 
 namespace engin::detail {
 
-/// Guarded by the lock of whom it belongs to. Whoever finds it not `delivering` may deliver, and then delivers until it is
-/// empty; whoever finds it so leaves its event to that one. Exists only where somebody observes.
+/// Guarded by the lock of whom it belongs to. Whoever finds it not `delivering` may deliver, and then delivers until it
+/// is empty; whoever finds it so leaves its event to that one. Exists only where somebody observes.
 struct Outbox {
   explicit Outbox(const runtime::JobType& type) noexcept : job(type) {}
 

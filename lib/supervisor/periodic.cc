@@ -109,7 +109,8 @@ bool Task::end_call(RawEnd& end) noexcept {
 Duration Task::call_jitter() const noexcept {
   const auto span = static_cast<std::uint64_t>(series_->spec.options.jitter.count());
   if (span == 0) return Duration::zero();
-  return Duration(static_cast<Duration::rep>(core_.random(id_, turn_.attempt * 1'000'003 + series_->index) % (span + 1)));
+  return Duration(
+      static_cast<Duration::rep>(core_.random(id_, turn_.attempt * 1'000'003 + series_->index) % (span + 1)));
 }
 
 /// The first call of the schedule that is certainly not due by `now`, whatever its jitter.

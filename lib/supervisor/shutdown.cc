@@ -244,8 +244,8 @@ bool Core::force_report() noexcept {
   return true;
 }
 
-/// On a runner, at the deadline. The control runner publishes when the observers have heard of those who hang. If one of
-/// them keeps it, whoever waits does (force_end).
+/// On a runner, at the deadline. The control runner publishes when the observers have heard of those who hang. If one
+/// of them keeps it, whoever waits does (force_end).
 void Core::end_at_deadline() noexcept {
   if (!force_report()) return;
   bool passed = false;  // or is about to: it may have found no report yet

@@ -62,8 +62,7 @@ constexpr std::size_t index(Enum e) noexcept {
 
 std::string_view to_string(TaskEvent event) noexcept {
   constexpr std::array<std::string_view, TaskEventCount> names = {
-      "Post",    "Begin",        "Delay",     "Rest",      "BeginStop",
-      "Overdue", "EndCompleted", "EndFailed", "EndGaveUp", "EndStopped"};
+      "Post", "Begin", "Delay", "Rest", "BeginStop", "Overdue", "EndCompleted", "EndFailed", "EndGaveUp", "EndStopped"};
   return names[index(event)];
 }
 

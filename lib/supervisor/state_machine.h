@@ -33,8 +33,8 @@ inline constexpr std::size_t TaskEventCount = 10;
 
 std::string_view to_string(TaskEvent) noexcept;
 
-/// The state that follows, or nothing if that event cannot happen in that state. Waiting is Running without a thread: it
-/// is never stored, and has no row of its own.
+/// The state that follows, or nothing if that event cannot happen in that state. Waiting is Running without a thread:
+/// it is never stored, and has no row of its own.
 std::optional<TaskState> next_state(TaskState state, TaskEvent event) noexcept;
 
 /// How an attempt ended, as far as it matters for what follows.
@@ -74,17 +74,17 @@ AttemptEnd classify(EndFacts facts) noexcept;
 /// The commands of a TaskHandle.
 enum class Command : std::uint8_t { Stop, Restart, Remove };
 enum class Reaction : std::uint8_t {
-  Nothing,        ///< as it should be already
-  EndNow,         ///< ends Stopped without a hook
-  StopIdle,       ///< no attempt is live: hook, then it ends Stopped
-  StopLive,       ///< hook, stop, await
-  JoinStop,       ///< a stop is under way already
-  AlreadyEnded,   ///< there is nothing to stop
-  StartNow,       ///< the attempt that waits is due now
-  RestartLive,    ///< stop the attempt, then a new one
-  RestartLater,   ///< when the stop that is under way has ended
-  StartAgain,     ///< of an ended task
-  Forget,         ///< remove it
+  Nothing,       ///< as it should be already
+  EndNow,        ///< ends Stopped without a hook
+  StopIdle,      ///< no attempt is live: hook, then it ends Stopped
+  StopLive,      ///< hook, stop, await
+  JoinStop,      ///< a stop is under way already
+  AlreadyEnded,  ///< there is nothing to stop
+  StartNow,      ///< the attempt that waits is due now
+  RestartLive,   ///< stop the attempt, then a new one
+  RestartLater,  ///< when the stop that is under way has ended
+  StartAgain,    ///< of an ended task
+  Forget,        ///< remove it
   Refuse,
 };
 /// `closed`: shutdown began, or the task was removed.

@@ -235,8 +235,7 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
     Section section(task);
     --task.in_stop_callbacks_;
     section.wake_waiters();
-    if (task.ending_ && !task.live_ &&
-        (task.hook_stage_ == HookStage::None || task.hook_stage_ == HookStage::Over)) {
+    if (task.ending_ && !task.live_ && (task.hook_stage_ == HookStage::None || task.hook_stage_ == HookStage::Over)) {
       task.finish_stop(task.core_.runtime().now(), section);
     }
   }

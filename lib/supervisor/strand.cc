@@ -127,9 +127,7 @@ void Task::count_cut_short(Strand& strand) noexcept {
   note(section, EventKind::StopIgnored, core_.runtime().now(), [&](Event& e) { e.reason = reason; });
 }
 
-std::stop_token Task::token_of(const Strand& strand) const noexcept {
-  return is_body(strand) ? token_ : hook_->token;
-}
+std::stop_token Task::token_of(const Strand& strand) const noexcept { return is_body(strand) ? token_ : hook_->token; }
 
 void Task::drop_timer(Strand& strand) {
   if (core_.runtime().cancel(strand.timer)) unref();

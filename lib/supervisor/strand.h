@@ -17,22 +17,21 @@ class Task;
 /// One per task body, one per hook. A plain callable's body uses only the job; a periodic one waits on it between calls
 /// without a frame.
 ///
-/// At any time one party owns a strand: the ready queue that holds its job, the runner that executes it, or, while it is
-/// parked, whoever claims it under the task's lock. What is not marked otherwise belongs to the owner.
+/// At any time one party owns a strand: the ready queue that holds its job, the runner that executes it, or, while it
+/// is parked, whoever claims it under the task's lock. What is not marked otherwise belongs to the owner.
 class Strand {
  public:
   enum class Purpose : std::uint8_t { Begin, Resume };
 
-  Strand(Task& task, const JobType& type, runtime::Timer::Fire fire) noexcept
-      : task_(task), job(type), timer(fire) {}
+  Strand(Task& task, const JobType& type, runtime::Timer::Fire fire) noexcept : task_(task), job(type), timer(fire) {}
   /// The strand whose job, or timer, this is.
   static Strand& of(runtime::Job& job) noexcept;
   static Strand& of(runtime::Timer& timer) noexcept;
 
   Task& task() const noexcept { return task_; }
 
-  /// Resumes frames until the root has finished (true), or the strand is parked or in a queue (false: `this` may already
-  /// run elsewhere).
+  /// Resumes frames until the root has finished (true), or the strand is parked or in a queue (false: `this` may
+  /// already run elsewhere).
   bool run_frames() noexcept;
   /// Begins with a new root.
   void begin(PromiseBase& root) noexcept;
@@ -51,8 +50,8 @@ class Strand {
   runtime::Timer timer;
 
   // Guarded by the task's lock.
-  std::uint32_t epoch = 0;  // of the latest parking or arming; a timer with another one is late
-  bool parked = false;      // claimable
+  std::uint32_t epoch = 0;   // of the latest parking or arming; a timer with another one is late
+  bool parked = false;       // claimable
   Wait* waits_on = nullptr;  // while parked; null: a periodic task between calls
 
   Purpose purpose = Purpose::Begin;  // of the job when it runs next

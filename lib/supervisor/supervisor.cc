@@ -96,7 +96,8 @@ namespace {
 void check_not_inside(const detail::Task& task, const char* what) {
   const detail::JobContext* job = detail::current_job();
   if (job == nullptr || job->task != &task) return;
-  throw WouldDeadlock("engin: " + std::string(what) + " of task '" + task.name() + "' called inside that task would wait "
+  throw WouldDeadlock("engin: " + std::string(what) + " of task '" + task.name() +
+                      "' called inside that task would wait "
                       "for itself");
 }
 
@@ -107,8 +108,8 @@ StopResult TaskHandle::stop_within(Duration timeout) const {
   check_not_inside(*task_, "stop()");
   if (!task_->request_stop()) return StopResult::AlreadyEnded;
   auto& runtime = task_->core().runtime();
-  const bool ended = runtime.wait([this] { return is_ended(task_->state()); },
-                                  detail::saturating_add(runtime.now(), timeout));
+  const bool ended =
+      runtime.wait([this] { return is_ended(task_->state()); }, detail::saturating_add(runtime.now(), timeout));
   return ended ? StopResult::Stopped : StopResult::TimedOut;
 }
 

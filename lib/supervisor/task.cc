@@ -205,7 +205,8 @@ Section::~Section() {
     task.ref();
   }
   // Kept alive across the rest, whatever the posted jobs do meanwhile.
-  const bool more = ended_ || forget_ || dispose_ || straggles_ != 0 || unrefs_ != 0 || wake_ || post_outbox || count_ != 0;
+  const bool more =
+      ended_ || forget_ || dispose_ || straggles_ != 0 || unrefs_ != 0 || wake_ || post_outbox || count_ != 0;
   if (more) task.ref();
   task.mutex.unlock();
   for (int i = 0; i < count_; ++i) core.runtime().post(*posts_[i].job, posts_[i].lane);

@@ -1,7 +1,7 @@
 // The record of one task: its callable, its state, its attempt, its stop.
 //
-// The way of a task through the files: core.cc takes it in, attempt.cc runs it (periodic.cc: call by call), stop.cc takes
-// it down, commands.cc is what a handle asks, describe.cc what a snapshot shows.
+// The way of a task through the files: core.cc takes it in, attempt.cc runs it (periodic.cc: call by call), stop.cc
+// takes it down, commands.cc is what a handle asks, describe.cc what a snapshot shows.
 #ifndef ENGIN_LIB_SUPERVISOR_TASK_H_
 #define ENGIN_LIB_SUPERVISOR_TASK_H_
 
@@ -59,30 +59,30 @@ struct HookRun {
   // Guarded by the task's lock.
   std::stop_source source;
   std::stop_token token;
-  std::uint32_t turn = 0;   // counts runs; a late timer carries an older one
-  bool executing = false;   // from the first instruction to the last, past a timeout too
-  bool expired = false;     // its token fires or has fired
-  bool expiring = false;    // expire_job is under way
+  std::uint32_t turn = 0;  // counts runs; a late timer carries an older one
+  bool executing = false;  // from the first instruction to the last, past a timeout too
+  bool expired = false;    // its token fires or has fired
+  bool expiring = false;   // expire_job is under way
   TimePoint started{};
   TimePoint deadline = TimePoint::max();
   Duration duration{};
-  std::string failure;      // what it threw or returned
+  std::string failure;  // what it threw or returned
 };
 
 /// A periodic task's schedule.
 struct Series {
   PeriodicSpec spec;
   // Owned by whoever owns the strand.
-  TimePoint base{};          // the phase: first due time of this attempt
-  std::uint64_t index = 0;   // of the next scheduled call
-  TimePoint scheduled{};     // when that is to be made
-  TimePoint next{};          // when the next call is to be made: then, or earlier after a failure
+  TimePoint base{};         // the phase: first due time of this attempt
+  std::uint64_t index = 0;  // of the next scheduled call
+  TimePoint scheduled{};    // when that is to be made
+  TimePoint next{};         // when the next call is to be made: then, or earlier after a failure
   bool in_call = false;
   bool gave_way = false;
-  bool asked = false;        // retry_if, about this call's failure
-  bool refused = false;      // its answer
+  bool asked = false;    // retry_if, about this call's failure
+  bool refused = false;  // its answer
   // Guarded by the task's lock.
-  bool call_now = false;     // restart(): whatever the schedule says
+  bool call_now = false;  // restart(): whatever the schedule says
 };
 
 /// Reference counted; the registry, each handle's group, each queued job, live attempt and armed timer hold one. What
@@ -139,8 +139,8 @@ class Task {
   void beat() noexcept { last_beat_.store(now_count(), std::memory_order_relaxed); }
 
   // --- strand.cc: parking of this task's strands.
-  /// Parks `strand` on `wait` (null: between the calls of a series) until `due` or until it is taken off; from then on it
-  /// may run elsewhere. True: not parked, since stop was requested already, or the next call is wanted now.
+  /// Parks `strand` on `wait` (null: between the calls of a series) until `due` or until it is taken off; from then on
+  /// it may run elsewhere. True: not parked, since stop was requested already, or the next call is wanted now.
   bool park(Strand& strand, Wait* wait, TimePoint due, std::uint32_t* epoch = nullptr) noexcept;
   /// Claims the strand if it is still parked by that parking; the caller then owns it, and resumes it.
   bool take_off(Strand& strand, std::uint32_t epoch, Wait::Result result) noexcept;
@@ -268,8 +268,8 @@ class Task {
   std::unique_ptr<Outbox> outbox_;  // if anybody observes; its content is guarded by mutex
 
   Strand strand_;
-  runtime::Job stop_job_;   // request of stop; later, disposal
-  runtime::Timer watch_;    // heartbeat; once stopping: the stop timeout
+  runtime::Job stop_job_;  // request of stop; later, disposal
+  runtime::Timer watch_;   // heartbeat; once stopping: the stop timeout
 
   std::stop_source stop_source_ ABSL_GUARDED_BY(mutex){std::nostopstate};
   std::stop_token token_;  // of the live attempt; the strand owner's
@@ -277,24 +277,24 @@ class Task {
     std::uint64_t attempt = 0;
     TimePoint began{};  // the attempt; of a periodic task, the call
   };
-  Turn turn_;  // the strand owner's
+  Turn turn_;                                // the strand owner's
   std::atomic<bool> stop_requested_{false};  // written under the lock
   std::atomic<std::int64_t> last_beat_{0};
 
   TaskState state_ ABSL_GUARDED_BY(mutex) = TaskState::Registered;
   bool live_ ABSL_GUARDED_BY(mutex) = false;
   bool ready_ ABSL_GUARDED_BY(mutex) = false;
-  bool queued_ ABSL_GUARDED_BY(mutex) = false;         // the job is in a queue, or held by its runner, to begin an attempt
-  bool held_back_ ABSL_GUARDED_BY(mutex) = false;      // by an observer that has not returned
-  bool ending_ ABSL_GUARDED_BY(mutex) = false;         // the last stop has begun
-  bool restart_wanted_ ABSL_GUARDED_BY(mutex) = false; // a new attempt when this one (or the stop) has ended
+  bool queued_ ABSL_GUARDED_BY(mutex) = false;     // the job is in a queue, or held by its runner, to begin an attempt
+  bool held_back_ ABSL_GUARDED_BY(mutex) = false;  // by an observer that has not returned
+  bool ending_ ABSL_GUARDED_BY(mutex) = false;     // the last stop has begun
+  bool restart_wanted_ ABSL_GUARDED_BY(mutex) = false;   // a new attempt when this one (or the stop) has ended
   bool restart_counted_ ABSL_GUARDED_BY(mutex) = false;  // the limit has counted the restart that is pending
   bool stop_job_posted_ ABSL_GUARDED_BY(mutex) = false;
   std::uint8_t in_stop_callbacks_ ABSL_GUARDED_BY(mutex) = 0;  // requests of stop that run callbacks right now
-  bool tell_stopped_ ABSL_GUARDED_BY(mutex) = false;       // no attempt's event told that it stopped
+  bool tell_stopped_ ABSL_GUARDED_BY(mutex) = false;           // no attempt's event told that it stopped
   bool straggling_ ABSL_GUARDED_BY(mutex) = false;
   bool hook_of_straggler_ ABSL_GUARDED_BY(mutex) = false;  // shutdown waits for it, though not for the attempt
-  bool gone_ ABSL_GUARDED_BY(mutex) = false;           // removed from the registry
+  bool gone_ ABSL_GUARDED_BY(mutex) = false;               // removed from the registry
   bool disposing_ ABSL_GUARDED_BY(mutex) = false;
   bool disposal_posted_ ABSL_GUARDED_BY(mutex) = false;  // the stop job is to do it
   bool disposed_ ABSL_GUARDED_BY(mutex) = false;
@@ -313,12 +313,12 @@ class Task {
   std::uint64_t late_failures_ ABSL_GUARDED_BY(mutex) = 0;  // after shutdown began
   std::uint64_t streak_ ABSL_GUARDED_BY(mutex) = 0;         // restarts in a row, for the backoff
   TimePoint since_ ABSL_GUARDED_BY(mutex){};
-  TimePoint began_ ABSL_GUARDED_BY(mutex){};     // the attempt; periodic: the call
+  TimePoint began_ ABSL_GUARDED_BY(mutex){};  // the attempt; periodic: the call
   TimePoint ready_at_ ABSL_GUARDED_BY(mutex){};
   TimePoint stop_asked_ ABSL_GUARDED_BY(mutex){};
-  TimePoint due_ ABSL_GUARDED_BY(mutex) = TimePoint::max();            // the next attempt, or call
+  TimePoint due_ ABSL_GUARDED_BY(mutex) = TimePoint::max();  // the next attempt, or call
   TimePoint stop_deadline_ ABSL_GUARDED_BY(mutex) = TimePoint::max();
-  TimePoint limit_ ABSL_GUARDED_BY(mutex) = TimePoint::max();          // of its slice of the shutdown
+  TimePoint limit_ ABSL_GUARDED_BY(mutex) = TimePoint::max();  // of its slice of the shutdown
   Duration queued_for_ ABSL_GUARDED_BY(mutex){};
   Duration stop_latency_ ABSL_GUARDED_BY(mutex){-1};
   std::unique_ptr<policy::RestartWindow> window_ ABSL_GUARDED_BY(mutex);  // if there is a limit
@@ -326,8 +326,8 @@ class Task {
   std::unique_ptr<Failure> attached_ ABSL_GUARDED_BY(mutex);  // what a stopped attempt threw
 };
 
-/// Holds a task's lock for one step of its state machine, and keeps what must not happen under it: jobs to post, waiters
-/// to wake, events to hand to the control runner, things of the user's to destroy.
+/// Holds a task's lock for one step of its state machine, and keeps what must not happen under it: jobs to post,
+/// waiters to wake, events to hand to the control runner, things of the user's to destroy.
 class ABSL_SCOPED_LOCKABLE Section {
  public:
   explicit Section(Task& task) ABSL_EXCLUSIVE_LOCK_FUNCTION(task.mutex) : task_(task) { task.mutex.lock(); }
@@ -335,9 +335,7 @@ class ABSL_SCOPED_LOCKABLE Section {
   Section& operator=(const Section&) = delete;
   ~Section() ABSL_UNLOCK_FUNCTION();
 
-  void post(runtime::Job& job, runtime::Lane lane) noexcept {
-    posts_[count_++] = {&job, lane};
-  }
+  void post(runtime::Job& job, runtime::Lane lane) noexcept { posts_[count_++] = {&job, lane}; }
   void wake_waiters() noexcept { wake_ = true; }
   /// The task has ended: what shutdown waits for has changed, and it may have to be removed.
   void ended() noexcept { ended_ = true; }

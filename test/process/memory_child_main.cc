@@ -17,9 +17,7 @@ using namespace engin;
 
 std::atomic<long> until_failure{-1};  // counts down; at zero one allocation fails; negative: none does
 
-bool fails() {
-  return until_failure.load(std::memory_order_relaxed) >= 0 && until_failure.fetch_sub(1) == 0;
-}
+bool fails() { return until_failure.load(std::memory_order_relaxed) >= 0 && until_failure.fetch_sub(1) == 0; }
 
 void* take(std::size_t size) {
   if (fails()) return nullptr;
@@ -33,12 +31,12 @@ struct Counting : Observer {
   }
 };
 
-#define REQUIRE(condition)                                               \
-  do {                                                                   \
-    if (!(condition)) {                                                  \
+#define REQUIRE(condition)                                              \
+  do {                                                                  \
+    if (!(condition)) {                                                 \
       std::printf("allocation %ld: %s does not hold\n", n, #condition); \
-      std::exit(1);                                                      \
-    }                                                                    \
+      std::exit(1);                                                     \
+    }                                                                   \
   } while (false)
 
 /// True if an allocation failed.

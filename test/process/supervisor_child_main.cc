@@ -34,11 +34,13 @@ int straggler(OnStraggler on_straggler, Duration hangs) {
   {
     Supervisor s({.shutdown_timeout = 300ms, .on_straggler = on_straggler, .default_observer = false});
     Wakeup begun;
-    auto task = s.supervise([hangs, done = std::make_shared<std::string>("the straggler ended")] {
-      this_task::ready();
-      hang(hangs);
-      say(done->c_str());
-    }, {.name = "hangs", .stop_timeout = 50ms});
+    auto task = s.supervise(
+        [hangs, done = std::make_shared<std::string>("the straggler ended")] {
+          this_task::ready();
+          hang(hangs);
+          say(done->c_str());
+        },
+        {.name = "hangs", .stop_timeout = 50ms});
     s.start();
     task.wait_ready(10s);
     const ShutdownReport& report = s.shutdown();
@@ -60,10 +62,12 @@ int abandon() {
 
 int hung_hook() {
   Supervisor s({.shutdown_timeout = 5s, .on_straggler = OnStraggler::Abandon, .default_observer = false});
-  auto task = s.supervise([](std::stop_token stop) {
-    this_task::ready();
-    while (!stop.stop_requested()) this_task::sleep_for(1h);
-  }, {.name = "hooked", .shutdown_hook = [] { hang(20s); }, .hook_timeout = 100ms});
+  auto task = s.supervise(
+      [](std::stop_token stop) {
+        this_task::ready();
+        while (!stop.stop_requested()) this_task::sleep_for(1h);
+      },
+      {.name = "hooked", .shutdown_hook = [] { hang(20s); }, .hook_timeout = 100ms});
   s.start();
   task.wait_ready(10s);
   const ShutdownReport& report = s.shutdown();
@@ -159,10 +163,12 @@ int no_threads() {
 
 int out_of_memory() {
   Supervisor s({.default_observer = false});
-  auto hungry = s.supervise([] {
-    std::unique_ptr<char[]> much(new char[std::size_t{1} << 60]);
-    *const_cast<volatile char*>(much.get()) = 1;  // so that the compiler does not do without it
-  }, {.name = "hungry", .on_exception = OnException::Ignore});
+  auto hungry = s.supervise(
+      [] {
+        std::unique_ptr<char[]> much(new char[std::size_t{1} << 60]);
+        *const_cast<volatile char*>(much.get()) = 1;  // so that the compiler does not do without it
+      },
+      {.name = "hungry", .on_exception = OnException::Ignore});
   s.start();
   const Outcome outcome = hungry.wait();
   say(outcome.failure()->type().c_str());

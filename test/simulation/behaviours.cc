@@ -17,7 +17,12 @@ using Op = Step::Op;
 class Watch {
  public:
   Watch(Simulation& s, int task, bool hook, std::stop_token token)
-      : s_(s), task_(task), hook_(hook), attempt_(this_task::attempt()), token_(std::move(token)), fired_(token_, Fired{this}) {
+      : s_(s),
+        task_(task),
+        hook_(hook),
+        attempt_(this_task::attempt()),
+        token_(std::move(token)),
+        fired_(token_, Fired{this}) {
     ++s_.live_frames;
     s_.see(hook_ ? What::HookEnter : What::Enter, task_, attempt_);
   }
@@ -186,16 +191,22 @@ struct PlainBody : Body {
   absl::Status operator()(std::stop_token token) { return run_plain(*s, task, next(), false, std::move(token)); }
 };
 struct CoroutineBody : Body {
-  Co<absl::Status> operator()(std::stop_token token) { return run_coroutine(*s, task, next(), false, std::move(token)); }
+  Co<absl::Status> operator()(std::stop_token token) {
+    return run_coroutine(*s, task, next(), false, std::move(token));
+  }
 };
 
 Hook make_hook(Simulation& s, int task) {
   const HookPlan& hook = s.plan(task).hook;
   if (!hook.present) return {};
   if (hook.coroutine) {
-    return [&s, task](std::stop_token token) { return run_coroutine(s, task, s.plan(task).hook.script, true, std::move(token)); };
+    return [&s, task](std::stop_token token) {
+      return run_coroutine(s, task, s.plan(task).hook.script, true, std::move(token));
+    };
   }
-  return [&s, task](std::stop_token token) { return run_plain(s, task, s.plan(task).hook.script, true, std::move(token)); };
+  return [&s, task](std::stop_token token) {
+    return run_plain(s, task, s.plan(task).hook.script, true, std::move(token));
+  };
 }
 
 std::function<bool(const Failure&)> make_retry_if(Simulation& s, int task) {

@@ -1,7 +1,7 @@
 // The invariants of a supervisor, each a small judge over what was seen. None knows the library's inside.
 //
-// To add one: derive from Checker in the file it belongs to, add it to make_checkers(), and add to checkers_test.cc a log
-// that it must not accept.
+// To add one: derive from Checker in the file it belongs to, add it to make_checkers(), and add to checkers_test.cc a
+// log that it must not accept.
 #ifndef ENGIN_TEST_SIMULATION_CHECKER_H_
 #define ENGIN_TEST_SIMULATION_CHECKER_H_
 

@@ -4,9 +4,6 @@
 //   engin_sim --seconds N      the fixed set, then fresh seeds, for so long
 //   engin_sim --schedules N    so many runs, from --base B if given
 //   engin_sim --speed          the speed scenario instead of generated ones
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +13,9 @@
 #include <random>
 #include <string>
 #include <unordered_set>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "test/simulation/explore.h"
 
@@ -70,9 +70,10 @@ int main(int argc, char** argv) {
     good = explorer.run(base + n);
   }
   const double time = elapsed();
-  std::cout << explorer.runs() << " schedules in " << time << " s: " << static_cast<double>(explorer.runs()) / time << "/s, "
-            << explorer.distinct() << " distinct, " << static_cast<double>(explorer.choices()) / time << " choices/s, "
-            << static_cast<double>(explorer.choices()) / static_cast<double>(explorer.runs()) << " choices each" << std::endl;
+  std::cout << explorer.runs() << " schedules in " << time << " s: " << static_cast<double>(explorer.runs()) / time
+            << "/s, " << explorer.distinct() << " distinct, " << static_cast<double>(explorer.choices()) / time
+            << " choices/s, " << static_cast<double>(explorer.choices()) / static_cast<double>(explorer.runs())
+            << " choices each" << std::endl;
   if (good) return 0;
   explorer.explain(std::cout);
   return 1;

@@ -85,13 +85,15 @@ Scenario shorten(const Scenario& scenario) {
         const auto fit = [n](Action& a) {
           if (a.task >= n) a.kind = Action::Kind::None;
         };
-        for (auto& list : s.threads) for (Action& a : list) fit(a);
+        for (auto& list : s.threads)
+          for (Action& a : list) fit(a);
         for (ObserverPlan& o : s.observers) fit(o.action);
         fit(s.at_stop_token.action);
         for (TaskPlan& t : s.tasks) {
           fit(t.at_destruction);
           for (Step& step : t.hook.script.steps) fit(step.action);
-          for (Script& script : t.scripts) for (Step& step : script.steps) fit(step.action);
+          for (Script& script : t.scripts)
+            for (Step& step : script.steps) fit(step.action);
         }
       });
       if (best.tasks.size() == before) break;
@@ -101,7 +103,9 @@ Scenario shorten(const Scenario& scenario) {
       attempt([&](Scenario& s) { s.tasks[i].hook = {}; });
       attempt([&](Scenario& s) { s.tasks[i].retry_if = RetryIf::None; });
       for (std::size_t j = best.tasks[i].scripts.size(); j-- > 0 && best.tasks[i].scripts.size() > 1;) {
-        attempt([&](Scenario& s) { s.tasks[i].scripts.erase(s.tasks[i].scripts.begin() + static_cast<std::ptrdiff_t>(j)); });
+        attempt([&](Scenario& s) {
+          s.tasks[i].scripts.erase(s.tasks[i].scripts.begin() + static_cast<std::ptrdiff_t>(j));
+        });
       }
       for (std::size_t j = 0; j < best.tasks[i].scripts.size(); ++j) {
         for (std::size_t k = best.tasks[i].scripts[j].steps.size(); k-- > 0;) {

@@ -58,8 +58,8 @@ class LegalSequence final : public TaskChecker<LogNote> {
         ++failed_;
         if (!n.live) wrong("without a live attempt");
         n.live = periodic && !n.stopping && (r.decision == Decision::Restart || r.decision == Decision::Ignore);
-        n.scheduled_may_follow = r.decision == Decision::Restart || r.decision == Decision::CoolDown ||
-                                 r.decision == Decision::GiveUp;
+        n.scheduled_may_follow =
+            r.decision == Decision::Restart || r.decision == Decision::CoolDown || r.decision == Decision::GiveUp;
         break;
       case EventKind::Completed:
       case EventKind::Stopped:

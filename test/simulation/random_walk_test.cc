@@ -1,10 +1,9 @@
 // A few thousand random schedules, the same ones each time, and those that once found something.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <sstream>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "test/simulation/explore.h"
 

@@ -25,8 +25,8 @@ enum class What : std::uint8_t {
   SuperviseBegin,
   SuperviseEnd,  // `value`: 0 accepted, 1 SupervisorStopping, 2 another refusal; `bad`: stopping without a shutdown
   StopBegin,     // stop() or request_stop(); `state` before
-  StopEnd,       // `value`: the StopResult, -1 for request_stop(), -2 if refused; `state`, `due`: before, and when it was called;
-                 // `bad`: restart() was called meanwhile
+  StopEnd,  // `value`: the StopResult, -1 for request_stop(), -2 if refused; `state`, `due`: before, and when it was
+            // called; `bad`: restart() was called meanwhile
   RestartBegin,  // `state` before
   RestartEnd,    // `value`: the RestartResult
   RemoveEnd,     // remove(), or a handle was dropped: `value`: done or not; `state` before
@@ -35,7 +35,8 @@ enum class What : std::uint8_t {
   ShutdownSeen,  // right after the step in which it began; `value`: the cause's kind; `task`: whose failure
   Baseline,      // with it, for each task: `state`, `started`
   Seen,          // now and then, for each task: `state`, `started`, `due`
-  ReportSeen,    // a wait returned it; `bad`: not clean; `value`, `task`: the cause; `delay`: its duration; `due`: when that wait began
+  ReportSeen,    // a wait returned it; `bad`: not clean; `value`, `task`: the cause; `delay`: its duration; `due`: when
+                 // that wait began
   Hung,          // before it: a straggler that it names; `value`: 1 if it is a hook
   NotStarted,    // before it: a hook that it reports as NotStarted
   Released,      // calm begins
@@ -67,7 +68,7 @@ struct Final {
     bool supervised = false;
     std::uint64_t started = 0, failed = 0, restarted = 0;
     TaskState state = TaskState::Registered;
-    bool known = false;  // the figures above are there: it was still in the registry
+    bool known = false;                 // the figures above are there: it was still in the registry
     bool ended_without_handle = false;  // and yet there, before shutdown began
   };
   std::vector<Task> tasks;
@@ -78,7 +79,7 @@ struct Final {
   std::size_t ready_jobs = 0;
   std::int64_t live_objects = 0;
   std::int64_t live_frames = 0;
-  bool stuck = false;  // it did not come to rest
+  bool stuck = false;         // it did not come to rest
   bool complete_log = false;  // a recorder saw all events
 };
 

@@ -60,15 +60,16 @@ class Generator {
       s_.observers.push_back(o);
     }
     if (one_in(5) && s_.started) {
-      s_.at_stop_token = one_in(2) ? Step{Op::Act, {}, quick_action()} : Step{Op::Block, one_in(4) ? UntilCalm : some(), {}};
+      s_.at_stop_token =
+          one_in(2) ? Step{Op::Act, {}, quick_action()} : Step{Op::Block, one_in(4) ? UntilCalm : some(), {}};
     }
   }
 
   Action quick_action() {
     Action a;
-    a.kind = pick<Kind>({Kind::Supervise, Kind::RequestStop, Kind::RequestStop, Kind::Restart, Kind::Restart, Kind::Remove,
-                         Kind::Find, Kind::Snapshot, Kind::ForEach, Kind::Notify, Kind::NotifyAll, Kind::DropHandle,
-                         Kind::Preempt, Kind::Preempt});
+    a.kind = pick<Kind>({Kind::Supervise, Kind::RequestStop, Kind::RequestStop, Kind::Restart, Kind::Restart,
+                         Kind::Remove, Kind::Find, Kind::Snapshot, Kind::ForEach, Kind::Notify, Kind::NotifyAll,
+                         Kind::DropHandle, Kind::Preempt, Kind::Preempt});
     if (one_in(12)) a.kind = Kind::RequestShutdown;
     if (one_in(20)) a.kind = pick<Kind>({Kind::Shutdown, Kind::WaitFor, Kind::WaitAll, Kind::Stop, Kind::Wait});
     a.task = static_cast<int>(below(static_cast<std::uint64_t>(count_)));
@@ -113,7 +114,8 @@ class Generator {
     s.heeds_stop = !one_in(4);
     s.until_stop = !hook && one_in(4);
     if (failing != 0 && below(10) < failing) {
-      s.ending = pick<Ending>({Ending::ThrowStd, Ending::ThrowStd, Ending::ThrowInt, Ending::ThrowStopped, Ending::BadStatus});
+      s.ending =
+          pick<Ending>({Ending::ThrowStd, Ending::ThrowStd, Ending::ThrowInt, Ending::ThrowStopped, Ending::BadStatus});
     }
     return s;
   }
@@ -124,7 +126,8 @@ class Generator {
     const bool coroutine = t.kind == TaskKind::Coroutine || t.kind == TaskKind::PeriodicCoroutine;
     TaskOptions& o = t.options;
     o.name = "t" + std::to_string(i);
-    o.on_exception = pick<OnException>({OnException::Retry, OnException::Retry, OnException::Retry, OnException::Ignore});
+    o.on_exception =
+        pick<OnException>({OnException::Retry, OnException::Retry, OnException::Retry, OnException::Ignore});
     if (one_in(8)) o.on_exception = OnException::Shutdown;
     o.on_return = pick<OnReturn>({OnReturn::Finish, OnReturn::Finish, OnReturn::Finish, OnReturn::Restart});
     if (one_in(20)) o.on_return = OnReturn::Shutdown;

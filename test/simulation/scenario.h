@@ -123,8 +123,8 @@ struct Scenario {
   std::uint64_t chaos_steps = 400;
   Duration chaos_time = std::chrono::seconds(30);
   bool destroy_before_calm = false;
-  bool snapshots = true;  // look at all tasks now and then
-  bool record = true;  // a recorder among the observers
+  bool snapshots = true;         // look at all tasks now and then
+  bool record = true;            // a recorder among the observers
   std::uint32_t preemption = 0;  // one in so many places where a thread may be interrupted; 0: nowhere
 };
 

@@ -15,7 +15,7 @@ namespace {
 constexpr std::uint64_t MostSteps = 100'000;  // more to come to rest is never
 /// What is always ready would keep time from passing; after so many steps it passes all the same.
 constexpr std::uint64_t MostStepsAtOnce = 500;
-}
+}  // namespace
 
 Captured::Captured(Simulation& simulation, int task) noexcept : simulation_(&simulation), task_(task) {
   ++simulation_->live_objects;
@@ -44,7 +44,11 @@ class Simulation::InCall {
 };
 
 Simulation::Simulation(const Scenario& scenario, Checkers& checkers, RunOptions options)
-    : scenario_(scenario), checkers_(checkers), options_(options), world_(scenario.seed), tasks_(scenario.tasks.size()) {
+    : scenario_(scenario),
+      checkers_(checkers),
+      options_(options),
+      world_(scenario.seed),
+      tasks_(scenario.tasks.size()) {
   for (const auto& checker : checkers_) checker->begin(scenario_, result_.findings);
 }
 Simulation::~Simulation() = default;
@@ -159,9 +163,9 @@ void Simulation::act(const Action& action, int inside) {
   if (action.kind == Kind::Notify) return wakeup_.notify();
   if (action.kind == Kind::NotifyAll) return wakeup_.notify_all();
   TaskRun& run = tasks_[static_cast<std::size_t>(action.task)];
-  const bool on_handle = action.kind == Kind::Stop || action.kind == Kind::RequestStop || action.kind == Kind::Restart ||
-                         action.kind == Kind::Remove || action.kind == Kind::Wait || action.kind == Kind::WaitReady ||
-                         action.kind == Kind::DropHandle;
+  const bool on_handle = action.kind == Kind::Stop || action.kind == Kind::RequestStop ||
+                         action.kind == Kind::Restart || action.kind == Kind::Remove || action.kind == Kind::Wait ||
+                         action.kind == Kind::WaitReady || action.kind == Kind::DropHandle;
   if (on_handle) {
     if (!run.handle) return;  // it was not supervised yet, or its handle was dropped
   } else if (!open_) {

@@ -115,9 +115,9 @@ class Simulation {
   std::unique_ptr<Supervisor> supervisor_;
   std::optional<std::stop_callback<std::function<void()>>> at_stop_token_;
   Wakeup wakeup_;
-  bool open_ = false;    // the supervisor may be called
-  int in_calls_ = 0;     // so many are
-  int threads_ = 0;      // of the program that have not ended
+  bool open_ = false;  // the supervisor may be called
+  int in_calls_ = 0;   // so many are
+  int threads_ = 0;    // of the program that have not ended
   bool calm_ = false;
   bool shutdown_seen_ = false;
   bool report_seen_ = false;

@@ -23,9 +23,9 @@ struct HookNote {
   bool not_started = false;
   bool running = false;
   TimePoint began{};
-  bool told_over = false;     // by events, since the attempt started
+  bool told_over = false;  // by events, since the attempt started
   bool told_running = false;
-  int told_runs = 0;          // since a stop could have been taken back
+  int told_runs = 0;  // since a stop could have been taken back
 };
 class HooksRunOnceAndFirst final : public TaskChecker<HookNote> {
  public:
@@ -174,11 +174,13 @@ class NothingStartsAfterStop final : public TaskChecker<StartNote> {
         n.at_shutdown = r.started;
         return;
       case What::Enter:
-        if (shutdown_ && r.attempt > n.at_shutdown) fail(r, "attempt " + number(r.attempt) + " starts after shutdown began");
+        if (shutdown_ && r.attempt > n.at_shutdown)
+          fail(r, "attempt " + number(r.attempt) + " starts after shutdown began");
         if (n.frozen) fail(r, "attempt " + number(r.attempt) + " starts after stop() returned");
         return;
       case What::Seen:
-        if (shutdown_ && r.started > n.at_shutdown) fail(r, "attempt " + number(r.started) + " started after shutdown began");
+        if (shutdown_ && r.started > n.at_shutdown)
+          fail(r, "attempt " + number(r.started) + " started after shutdown began");
         return;
       case What::StopEnd:
         if (!r.bad && (r.value == static_cast<int>(StopResult::Stopped) ||
@@ -191,7 +193,8 @@ class NothingStartsAfterStop final : public TaskChecker<StartNote> {
         return;
       case What::Event:
         if (shutdown_ && r.time > began_ && !is_periodic(plan(r.task).kind) &&
-            (r.kind == EventKind::RestartScheduled || r.decision == Decision::Restart || r.decision == Decision::CoolDown)) {
+            (r.kind == EventKind::RestartScheduled || r.decision == Decision::Restart ||
+             r.decision == Decision::CoolDown)) {
           fail(r, "a restart is scheduled after shutdown began");
         }
         return;
@@ -258,7 +261,7 @@ class CleanMeansQuiet final : public TaskChecker<RemovedNote> {
 };
 
 struct AdoptNote {
-  bool closed = false;     // shutdown had begun before the call
+  bool closed = false;  // shutdown had begun before the call
   bool destroyed = false;
 };
 class RefusalKeepsNothing final : public TaskChecker<AdoptNote> {
@@ -352,7 +355,8 @@ class ShutdownEndsInTime final : public TaskChecker<HangNote> {
       if (n.hook && !n.hook_named && !n.loose) fail(task, r.time, "its hook still runs and is not named by the report");
       // A periodic task is live between its calls too.
       const bool exact_body = exact && !is_periodic(plan(task).kind);
-      if (exact_body && n.body_named && !n.body && n.body_left < end) fail(task, r.time, "had ended and is named as a straggler");
+      if (exact_body && n.body_named && !n.body && n.body_left < end)
+        fail(task, r.time, "had ended and is named as a straggler");
       if (exact && n.hook_named && !n.hook && n.hook_left < end) fail(task, r.time, "its hook had ended and is named");
     }
   }
@@ -365,7 +369,8 @@ class StoppingTakesAsLongAsTheSlowest final : public Checker {
   void see(const Record& r) override {
     // Never started, it has no threads, and goes on only while somebody waits.
     if (!scenario().started) return;
-    if (r.what != What::ReportSeen || !scenario().observers.empty() || scenario().at_stop_token.op == Step::Op::Block) return;
+    if (r.what != What::ReportSeen || !scenario().observers.empty() || scenario().at_stop_token.op == Step::Op::Block)
+      return;
     Duration bound{};
     for (const TaskPlan& p : scenario().tasks) {
       if (p.at_destruction.kind != Action::Kind::None) return;
@@ -375,14 +380,17 @@ class StoppingTakesAsLongAsTheSlowest final : public Checker {
       const Duration one = hook + std::min(body, p.options.stop_timeout);
       bound = scenario().stop_order == StopOrder::Together ? std::max(bound, one) : bound + one;
     }
-    if (r.delay > bound) fail(-1, r.time, "shutdown took " + text(r.delay) + ", the slowest task allows for " + text(bound));
+    if (r.delay > bound)
+      fail(-1, r.time, "shutdown took " + text(r.delay) + ", the slowest task allows for " + text(bound));
   }
 
  protected:
   void reset() override {}
 
  private:
-  static Duration ask_time(const TaskPlan& p) { return p.retry_if == RetryIf::YesLater ? Duration(10ms) : Duration::zero(); }
+  static Duration ask_time(const TaskPlan& p) {
+    return p.retry_if == RetryIf::YesLater ? Duration(10ms) : Duration::zero();
+  }
   struct detail {
     static Duration saturate_add(Duration a, Duration b) { return a == UntilCalm ? a : a + b; }
   };
@@ -396,7 +404,8 @@ class NothingIsLeft final : public Checker {
     if (f.live_objects != 0) fail(-1, {}, std::to_string(f.live_objects) + " captured objects are left");
     if (f.live_frames != 0) fail(-1, {}, std::to_string(f.live_frames) + " frames are left");
     for (std::size_t i = 0; i < f.tasks.size(); ++i) {
-      if (f.tasks[i].ended_without_handle) fail(static_cast<int>(i), {}, "has ended, has no handle, and was not removed");
+      if (f.tasks[i].ended_without_handle)
+        fail(static_cast<int>(i), {}, "has ended, has no handle, and was not removed");
     }
   }
 

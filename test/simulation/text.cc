@@ -10,17 +10,43 @@ namespace engin::simulation {
 namespace {
 
 constexpr std::string_view action_names[] = {
-    "nothing", "supervise", "request_shutdown", "request_stop", "restart",    "remove",   "find",     "snapshot", "for_each_task", "notify",
-    "notify_all", "drop handle", "preempt", "stop", "wait", "wait_ready", "shutdown", "wait_for", "wait_all", "pause"};
-constexpr std::string_view op_names[] = {"sleep", "block", "sleep through", "yield", "await", "await for", "blocking", "suspend", "ready", "beat", "act"};
+    "nothing",  "supervise",     "request_shutdown", "request_stop", "restart",     "remove",  "find",
+    "snapshot", "for_each_task", "notify",           "notify_all",   "drop handle", "preempt", "stop",
+    "wait",     "wait_ready",    "shutdown",         "wait_for",     "wait_all",    "pause"};
+constexpr std::string_view op_names[] = {"sleep",    "block",   "sleep through", "yield", "await", "await for",
+                                         "blocking", "suspend", "ready",         "beat",  "act"};
 constexpr std::string_view ending_names[] = {"return", "throw std", "throw int", "throw Stopped", "bad Status"};
 constexpr std::string_view kind_names[] = {"plain", "coroutine", "periodic", "periodic coroutine"};
 constexpr std::string_view policy_names[] = {"Shutdown", "Retry", "Ignore"};
 constexpr std::string_view return_names[] = {"Finish", "Restart", "Shutdown"};
-constexpr std::string_view what_names[] = {
-    "event", "enters", "leaves", "token fired", "token lost", "hook enters", "hook leaves", "retry_if asked", "retry_if answers", "destroyed",
-    "supervise...", "supervise", "stop...", "stop", "restart...", "restart", "remove", "WRONG WAIT", "STRANGE THROW", "shutdown has begun",
-    "at shutdown", "seen", "report", "report names", "report: hook not started", "calm", "supervisor gone", "choice"};
+constexpr std::string_view what_names[] = {"event",
+                                           "enters",
+                                           "leaves",
+                                           "token fired",
+                                           "token lost",
+                                           "hook enters",
+                                           "hook leaves",
+                                           "retry_if asked",
+                                           "retry_if answers",
+                                           "destroyed",
+                                           "supervise...",
+                                           "supervise",
+                                           "stop...",
+                                           "stop",
+                                           "restart...",
+                                           "restart",
+                                           "remove",
+                                           "WRONG WAIT",
+                                           "STRANGE THROW",
+                                           "shutdown has begun",
+                                           "at shutdown",
+                                           "seen",
+                                           "report",
+                                           "report names",
+                                           "report: hook not started",
+                                           "calm",
+                                           "supervisor gone",
+                                           "choice"};
 
 template <class E, std::size_t N>
 std::string_view name_of(const std::string_view (&names)[N], E e) {
@@ -54,24 +80,29 @@ std::ostream& operator<<(std::ostream& out, const Script& s) {
 
 std::ostream& operator<<(std::ostream& out, const Scenario& s) {
   out << "seed " << s.seed << ": " << (s.stop_order == StopOrder::Reverse ? "Reverse" : "Together") << ", "
-      << (s.on_straggler == OnStraggler::Abandon ? "Abandon" : "Wait") << ", shutdown timeout " << text(s.shutdown_timeout)
-      << (s.started ? "" : ", never started") << (s.destroy_before_calm ? ", destroyed before calm" : "") << ", chaos "
-      << s.chaos_steps << " steps, " << text(s.chaos_time) << ", preemption 1/" << s.preemption << ", " << s.early << " of "
-      << s.initial << " tasks before start\n";
+      << (s.on_straggler == OnStraggler::Abandon ? "Abandon" : "Wait") << ", shutdown timeout "
+      << text(s.shutdown_timeout) << (s.started ? "" : ", never started")
+      << (s.destroy_before_calm ? ", destroyed before calm" : "") << ", chaos " << s.chaos_steps << " steps, "
+      << text(s.chaos_time) << ", preemption 1/" << s.preemption << ", " << s.early << " of " << s.initial
+      << " tasks before start\n";
   for (const ObserverPlan& o : s.observers) {
-    out << "  observer: kind " << static_cast<int>(o.kind) << " from event " << o.from << ", (" << o.action << "), " << text(o.d) << "\n";
+    out << "  observer: kind " << static_cast<int>(o.kind) << " from event " << o.from << ", (" << o.action << "), "
+        << text(o.d) << "\n";
   }
   if (s.at_stop_token.op == Step::Op::Block) out << "  stop_token callback: block " << text(s.at_stop_token.d) << "\n";
-  if (s.at_stop_token.action.kind != Action::Kind::None) out << "  stop_token callback: " << s.at_stop_token.action << "\n";
+  if (s.at_stop_token.action.kind != Action::Kind::None)
+    out << "  stop_token callback: " << s.at_stop_token.action << "\n";
   for (const TaskPlan& t : s.tasks) {
     const TaskOptions& o = t.options;
-    out << "  " << o.name << ": " << name_of(kind_names, t.kind) << ", " << name_of(policy_names, o.on_exception) << ", on return "
-        << name_of(return_names, o.on_return) << ", hook timeout " << text(o.hook_timeout) << ", stop timeout " << text(o.stop_timeout);
+    out << "  " << o.name << ": " << name_of(kind_names, t.kind) << ", " << name_of(policy_names, o.on_exception)
+        << ", on return " << name_of(return_names, o.on_return) << ", hook timeout " << text(o.hook_timeout)
+        << ", stop timeout " << text(o.stop_timeout);
     if (o.restart_limit.max_restarts) {
       out << ", limit " << *o.restart_limit.max_restarts << " in " << text(o.restart_limit.window) << " then kind "
           << static_cast<int>(o.restart_limit.then.kind()) << " " << text(o.restart_limit.then.rest());
     }
-    if (o.heartbeat_timeout > Duration::zero()) out << ", heartbeat " << text(o.heartbeat_timeout) << (o.on_unresponsive == OnUnresponsive::Fail ? " Fail" : "");
+    if (o.heartbeat_timeout > Duration::zero())
+      out << ", heartbeat " << text(o.heartbeat_timeout) << (o.on_unresponsive == OnUnresponsive::Fail ? " Fail" : "");
     if (t.retry_if != RetryIf::None) out << ", retry_if " << static_cast<int>(t.retry_if);
     if (is_periodic(t.kind)) out << ", every " << text(t.period);
     out << "\n    backoff:";
@@ -90,7 +121,9 @@ std::ostream& operator<<(std::ostream& out, const Scenario& s) {
 }
 
 std::ostream& operator<<(std::ostream& out, const Record& r) {
-  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(r.time.time_since_epoch() % std::chrono::hours(24 * 365)).count();
+  const auto us =
+      std::chrono::duration_cast<std::chrono::microseconds>(r.time.time_since_epoch() % std::chrono::hours(24 * 365))
+          .count();
   out << "#" << r.step << " " << us / 1000 << "." << (us % 1000) << "ms ";
   if (r.task >= 0) out << "t" << r.task << " ";
   if (r.what == What::Event) {

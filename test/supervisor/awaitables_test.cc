@@ -1,10 +1,10 @@
-#include <gtest/gtest.h>
-
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "test/support/virtual_supervisor.h"
 
@@ -73,12 +73,14 @@ TEST_P(AwaitablesTest, AForeverIsForever) {
 TEST_P(AwaitablesTest, AnAttemptThatIgnoresItsStopIsReportedOnceAndHoldsUpNobody) {
   bool give_in = false;
   int rounds = 0;
-  auto stubborn = s.supervise([&]() -> Co<> {
-    while (!give_in) {
-      (void)co_await sleep_for(1s);
-      ++rounds;
-    }
-  }, {.name = "stubborn"});
+  auto stubborn = s.supervise(
+      [&]() -> Co<> {
+        while (!give_in) {
+          (void)co_await sleep_for(1s);
+          ++rounds;
+        }
+      },
+      {.name = "stubborn"});
   bool other_ran = false;
   world.run_until_idle();
   stubborn.request_stop();
@@ -215,9 +217,8 @@ TEST_P(AwaitablesTest, SuspendIsResumedByWhoeverHoldsTheResumer) {
 
 TEST_P(AwaitablesTest, AResumerThatIsDroppedResumesWithAbandoned) {
   std::optional<Resumer> kept;
-  auto task = s.supervise([&]() -> Co<> {
-    co_await suspend([&](Resumer r) { kept = std::move(r); }, [] {});
-  }, {.on_exception = OnException::Ignore});
+  auto task = s.supervise([&]() -> Co<> { co_await suspend([&](Resumer r) { kept = std::move(r); }, [] {}); },
+                          {.on_exception = OnException::Ignore});
   world.run_until_idle();
   kept.reset();
   const Outcome outcome = task.wait();
@@ -245,23 +246,24 @@ TEST_P(AwaitablesTest, StopCallsCancelOnceAndStillAwaitsTheResumer) {
 
 TEST_P(AwaitablesTest, CancelMayResumeItself) {
   std::optional<Resumer> kept;
-  auto task = s.supervise([&]() -> Co<> {
-    co_await suspend([&](Resumer r) { kept = std::move(r); }, [&] { (*kept)(); });
-  });
+  auto task =
+      s.supervise([&]() -> Co<> { co_await suspend([&](Resumer r) { kept = std::move(r); }, [&] { (*kept)(); }); });
   world.run_until_idle();
   EXPECT_EQ(task.stop(1s), StopResult::Stopped);
 }
 
 TEST_P(AwaitablesTest, WhatStartThrowsIsThrownThereAndAResumerThatGotAwayDoesNothing) {
   std::optional<Resumer> kept;
-  auto task = s.supervise([&]() -> Co<> {
-    co_await suspend(
-        [&](Resumer r) {
-          kept = std::move(r);
-          throw std::runtime_error("cannot begin");
-        },
-        [] {});
-  }, {.on_exception = OnException::Ignore});
+  auto task = s.supervise(
+      [&]() -> Co<> {
+        co_await suspend(
+            [&](Resumer r) {
+              kept = std::move(r);
+              throw std::runtime_error("cannot begin");
+            },
+            [] {});
+      },
+      {.on_exception = OnException::Ignore});
   EXPECT_EQ(task.wait().failure()->message(), "cannot begin");
   EXPECT_FALSE((*kept)());
 }

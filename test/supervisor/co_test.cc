@@ -1,9 +1,9 @@
 #include "engin/co.h"
 
-#include <gtest/gtest.h>
-
 #include <stdexcept>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "test/support/virtual_supervisor.h"
 
@@ -58,14 +58,16 @@ TEST_P(CoTest, AwaitsANamedCoroutine) {
 TEST_P(CoTest, ExceptionsTravelUpToWhoAwaits) {
   Supervisor s(options());
   std::string caught;
-  auto task = s.supervise([&]() -> Co<> {
-    try {
-      co_await fail_after(1s);
-    } catch (const std::runtime_error& e) {
-      caught = e.what();
-    }
-    co_await fail_after(1s);
-  }, {.on_exception = OnException::Ignore});
+  auto task = s.supervise(
+      [&]() -> Co<> {
+        try {
+          co_await fail_after(1s);
+        } catch (const std::runtime_error& e) {
+          caught = e.what();
+        }
+        co_await fail_after(1s);
+      },
+      {.on_exception = OnException::Ignore});
   s.start();
   const Outcome outcome = task.wait();
   EXPECT_EQ(outcome, Outcome::Failed);
@@ -78,10 +80,12 @@ TEST_P(CoTest, ExceptionsTravelUpToWhoAwaits) {
 
 TEST_P(CoTest, AStatusThatIsNotOkIsAFailure) {
   Supervisor s(options());
-  auto task = s.supervise([]() -> Co<absl::Status> {
-    (void)co_await sleep_for(1s);
-    co_return absl::UnavailableError("refused");
-  }, {.on_exception = OnException::Ignore});
+  auto task = s.supervise(
+      []() -> Co<absl::Status> {
+        (void)co_await sleep_for(1s);
+        co_return absl::UnavailableError("refused");
+      },
+      {.on_exception = OnException::Ignore});
   s.start();
   const Outcome outcome = task.wait();
   EXPECT_EQ(outcome, Outcome::Failed);
@@ -93,15 +97,17 @@ TEST_P(CoTest, ARestartCallsTheSameCallableAgainInANewFrame) {
   int calls = 0;
   {
     Supervisor s(options());
-    auto task = s.supervise([&, kept = 0]() mutable -> Co<> {
-      const Counted frame(frames);
-      EXPECT_EQ(frames, 1);
-      ++calls;
-      if (++kept < 4) {
-        (void)co_await sleep_for(1s);
-        throw kept;
-      }
-    }, {.on_exception = OnException::Retry});
+    auto task = s.supervise(
+        [&, kept = 0]() mutable -> Co<> {
+          const Counted frame(frames);
+          EXPECT_EQ(frames, 1);
+          ++calls;
+          if (++kept < 4) {
+            (void)co_await sleep_for(1s);
+            throw kept;
+          }
+        },
+        {.on_exception = OnException::Retry});
     s.start();
     EXPECT_EQ(task.wait(), Outcome::Completed);
     EXPECT_EQ(calls, 4);
@@ -113,10 +119,12 @@ TEST_P(CoTest, ARestartCallsTheSameCallableAgainInANewFrame) {
 TEST_P(CoTest, ACallableThatThrowsBeforeItsFirstAwaitFailsLikeAnyOther) {
   Supervisor s(options());
   int calls = 0;
-  auto plain = s.supervise([&]() -> Co<> {
-    if (++calls < 3) throw std::runtime_error("at once");
-    co_return;
-  }, {.on_exception = OnException::Retry});
+  auto plain = s.supervise(
+      [&]() -> Co<> {
+        if (++calls < 3) throw std::runtime_error("at once");
+        co_return;
+      },
+      {.on_exception = OnException::Retry});
   // Not a coroutine itself: throws before there is any frame.
   auto maker = s.supervise([]() -> Co<> { throw std::logic_error("no frame"); }, {.on_exception = OnException::Ignore});
   s.start();
@@ -126,11 +134,13 @@ TEST_P(CoTest, ACallableThatThrowsBeforeItsFirstAwaitFailsLikeAnyOther) {
 
 TEST_P(CoTest, ACallableThatGivesANullCoroutineFailsWithATypedError) {
   Supervisor s(options());
-  auto task = s.supervise([]() -> Co<> {
-    auto co = [](int) -> Co<> { co_return; }(1);
-    Co<> other = std::move(co);
-    return co;  // NOLINT: moved from, on purpose
-  }, {.on_exception = OnException::Ignore});
+  auto task = s.supervise(
+      []() -> Co<> {
+        auto co = [](int) -> Co<> { co_return; }(1);
+        Co<> other = std::move(co);
+        return co;  // NOLINT: moved from, on purpose
+      },
+      {.on_exception = OnException::Ignore});
   s.start();
   const Outcome outcome = task.wait();
   ASSERT_EQ(outcome, Outcome::Failed);
@@ -139,12 +149,14 @@ TEST_P(CoTest, ACallableThatGivesANullCoroutineFailsWithATypedError) {
 
 TEST_P(CoTest, AwaitingACoroutineThatWasMovedFromIsATypedError) {
   Supervisor s(options());
-  auto task = s.supervise([]() -> Co<> {
-    auto first = add(1, 2);
-    auto second = std::move(first);
-    co_await second;
-    co_await first;  // NOLINT: moved from, on purpose
-  }, {.on_exception = OnException::Ignore});
+  auto task = s.supervise(
+      []() -> Co<> {
+        auto first = add(1, 2);
+        auto second = std::move(first);
+        co_await second;
+        co_await first;  // NOLINT: moved from, on purpose
+      },
+      {.on_exception = OnException::Ignore});
   s.start();
   EXPECT_NE(task.wait().failure()->as<NullCoroutine>(), nullptr);
 }
@@ -191,10 +203,12 @@ TEST_P(CoTest, ThrowingStoppedEndsQuietlyAfterAStopAndFailsWithoutOne) {
     (void)co_await sleep_for(1h);
     throw Stopped();
   });
-  auto loud = s.supervise([]() -> Co<> {
-    (void)co_await sleep_for(1s);
-    throw Stopped();
-  }, {.on_exception = OnException::Ignore});
+  auto loud = s.supervise(
+      []() -> Co<> {
+        (void)co_await sleep_for(1s);
+        throw Stopped();
+      },
+      {.on_exception = OnException::Ignore});
   s.start();
   EXPECT_EQ(loud.wait(), Outcome::Failed);
   EXPECT_TRUE(s.shutdown().clean());
@@ -205,10 +219,12 @@ TEST_P(CoTest, WorksAsAHook) {
   Supervisor s(options());
   bool drained = false;
   bool hook_first = false;
-  s.supervise([&](std::stop_token) -> Co<> {
-    (void)co_await sleep_for(1h);
-    hook_first = drained;
-  }, {.shutdown_hook = [&]() -> Co<> {
+  s.supervise(
+      [&](std::stop_token) -> Co<> {
+        (void)co_await sleep_for(1h);
+        hook_first = drained;
+      },
+      {.shutdown_hook = [&]() -> Co<> {
         EXPECT_TRUE(co_await sleep_for(2s));  // a hook's waits are not cut short by its task's stop
         drained = true;
       }});

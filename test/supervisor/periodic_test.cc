@@ -1,10 +1,9 @@
-#include "engin/every.h"
-
-#include <gtest/gtest.h>
-
 #include <stdexcept>
 #include <vector>
 
+#include <gtest/gtest.h>
+
+#include "engin/every.h"
 #include "test/support/virtual_supervisor.h"
 
 namespace engin {
@@ -63,10 +62,12 @@ TEST_P(PeriodicTest, SkipsWhatFellDueDuringACall) {
 }
 
 TEST_P(PeriodicTest, OrMakesUpForItOnce) {
-  s.supervise(every(5s, [&] {
-    note()();
-    if (calls.size() == 1) this_task::sleep_for(12s);
-  }, {.overlap = Overlap::RunOnce}));
+  s.supervise(every(5s,
+                    [&] {
+                      note()();
+                      if (calls.size() == 1) this_task::sleep_for(12s);
+                    },
+                    {.overlap = Overlap::RunOnce}));
   world.advance(20s);
   EXPECT_EQ(calls, Times({0s, 12s, 15s, 20s}));
 }
@@ -86,10 +87,12 @@ TEST_P(PeriodicTest, JitterDelaysEachCallByAtMostItsSpanAndDoesNotAddUp) {
 }
 
 TEST_P(PeriodicTest, UnderIgnoreAFailedCallIsRecordedAndTheSeriesGoesOn) {
-  auto task = s.supervise(every(5s, [&] {
-    note()();
-    if (calls.size() == 2) throw std::runtime_error("bad report");
-  }), {.on_exception = OnException::Ignore});
+  auto task = s.supervise(every(5s,
+                                [&] {
+                                  note()();
+                                  if (calls.size() == 2) throw std::runtime_error("bad report");
+                                }),
+                          {.on_exception = OnException::Ignore});
   world.advance(15s);
   EXPECT_EQ(calls, Times({0s, 5s, 10s, 15s}));
   const TaskSnapshot snapshot = task.snapshot();
@@ -100,22 +103,27 @@ TEST_P(PeriodicTest, UnderIgnoreAFailedCallIsRecordedAndTheSeriesGoesOn) {
 }
 
 TEST_P(PeriodicTest, UnderRetryTheNextCallComesAfterTheBackoffButNotLaterThanDue) {
-  s.supervise(every(10s, [&] {
-    note()();
-    if (calls.size() <= 4) throw 1;
-  }), {.on_exception = OnException::Retry, .backoff = {.initial = 2s, .multiplier = 2, .jitter = Jitter::None}});
+  s.supervise(
+      every(10s,
+            [&] {
+              note()();
+              if (calls.size() <= 4) throw 1;
+            }),
+      {.on_exception = OnException::Retry, .backoff = {.initial = 2s, .multiplier = 2, .jitter = Jitter::None}});
   world.advance(30s);
   // 2 s and 4 s of delay; then 8 s would be later than the call due at 10 s; one good call resets the delay.
   EXPECT_EQ(calls, Times({0s, 2s, 6s, 10s, 20s, 30s}));
 }
 
 TEST_P(PeriodicTest, UnderRetryALimitCountsFailedCalls) {
-  auto task = s.supervise(every(1h, [&] {
-    note()();
-    throw 1;
-  }), {.on_exception = OnException::Retry,
-       .backoff = Backoff::constant(1s),
-       .restart_limit = {.max_restarts = 3, .then = OnLimit::GiveUp}});
+  auto task = s.supervise(every(1h,
+                                [&] {
+                                  note()();
+                                  throw 1;
+                                }),
+                          {.on_exception = OnException::Retry,
+                           .backoff = Backoff::constant(1s),
+                           .restart_limit = {.max_restarts = 3, .then = OnLimit::GiveUp}});
   world.advance(10s);
   EXPECT_EQ(calls, Times({0s, 1s, 2s, 3s}));
   EXPECT_EQ(task.state(), TaskState::GaveUp);
@@ -123,10 +131,12 @@ TEST_P(PeriodicTest, UnderRetryALimitCountsFailedCalls) {
 }
 
 TEST_P(PeriodicTest, UnderShutdownAFailedCallShutsDown) {
-  s.supervise(every(5s, [&] {
-    note()();
-    if (calls.size() == 3) throw std::runtime_error("enough");
-  }), {.name = "reporter"});
+  s.supervise(every(5s,
+                    [&] {
+                      note()();
+                      if (calls.size() == 3) throw std::runtime_error("enough");
+                    }),
+              {.name = "reporter"});
   EXPECT_EQ(s.wait().exit_code(), 1);
   EXPECT_EQ(s.shutdown_cause()->task_name, "reporter");
   EXPECT_EQ(s.wait().total_failed, 1U);
@@ -165,13 +175,15 @@ TEST_P(PeriodicTest, ACoroutineIsACallUntilItHasRunToItsEnd) {
 
 TEST_P(PeriodicTest, AHookRunsBeforeTheSeriesIsStopped) {
   bool hook = false;
-  auto task = s.supervise(every(1s, [&] {
-    note()();
-    this_task::sleep_for(500ms);
-  }), {.shutdown_hook = [&] {
-        this_task::sleep_for(2s);
-        hook = true;
-      }});
+  auto task = s.supervise(every(1s,
+                                [&] {
+                                  note()();
+                                  this_task::sleep_for(500ms);
+                                }),
+                          {.shutdown_hook = [&] {
+                            this_task::sleep_for(2s);
+                            hook = true;
+                          }});
   world.advance(250ms);
   EXPECT_EQ(task.stop(1min), StopResult::Stopped);
   EXPECT_TRUE(hook);

@@ -1,8 +1,8 @@
 #include "engin/this_task.h"
 
-#include <gtest/gtest.h>
-
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "test/support/virtual_supervisor.h"
 
@@ -86,13 +86,13 @@ TEST_P(ThisTaskTest, InAHookTheTokenAndTheDeadlineAreTheHooksOwn) {
   bool fired = false;
   Duration time{};
   auto task = s.supervise([] { this_task::sleep_for(1h); }, {.shutdown_hook =
-                                                               [&](std::stop_token token) {
-                                                                 time = this_task::stop_deadline() - world.now();
-                                                                 EXPECT_FALSE(token.stop_requested());
-                                                                 EXPECT_FALSE(this_task::sleep_for(1h));
-                                                                 fired = token.stop_requested();
-                                                               },
-                                                           .hook_timeout = 3s});
+                                                                 [&](std::stop_token token) {
+                                                                   time = this_task::stop_deadline() - world.now();
+                                                                   EXPECT_FALSE(token.stop_requested());
+                                                                   EXPECT_FALSE(this_task::sleep_for(1h));
+                                                                   fired = token.stop_requested();
+                                                                 },
+                                                             .hook_timeout = 3s});
   world.run_until_idle();
   EXPECT_EQ(task.stop(1min), StopResult::Stopped);
   world.run_until_idle();
@@ -102,17 +102,19 @@ TEST_P(ThisTaskTest, InAHookTheTokenAndTheDeadlineAreTheHooksOwn) {
 }
 
 TEST_P(ThisTaskTest, AMissingHeartbeatIsReportedOncePerStall) {
-  s.supervise([&] {
-    for (int i = 0; i < 5; ++i) {
-      this_task::sleep_for(500ms);
-      this_task::beat();
-    }
-    this_task::sleep_for(10s);  // one stall
-    this_task::beat();
-    this_task::sleep_for(900ms);
-    this_task::beat();
-    this_task::sleep_for(5s);  // another
-  }, {.name = "beating", .heartbeat_timeout = 1s});
+  s.supervise(
+      [&] {
+        for (int i = 0; i < 5; ++i) {
+          this_task::sleep_for(500ms);
+          this_task::beat();
+        }
+        this_task::sleep_for(10s);  // one stall
+        this_task::beat();
+        this_task::sleep_for(900ms);
+        this_task::beat();
+        this_task::sleep_for(5s);  // another
+      },
+      {.name = "beating", .heartbeat_timeout = 1s});
   world.advance(2500ms);
   EXPECT_EQ(events->count(EventKind::Unresponsive), 0U);
   world.advance(8s);
@@ -125,15 +127,17 @@ TEST_P(ThisTaskTest, AMissingHeartbeatIsReportedOncePerStall) {
 TEST_P(ThisTaskTest, UnderFailAnUnresponsiveAttemptIsStoppedWithoutItsHookAndHasFailed) {
   int hooks = 0;
   int attempts = 0;
-  auto task = s.supervise([&] {
-    ++attempts;
-    while (this_task::sleep_for(1h)) {
-    }
-  }, {.on_exception = OnException::Retry,
-      .backoff = Backoff::constant(1s),
-      .shutdown_hook = [&] { ++hooks; },
-      .heartbeat_timeout = 10s,
-      .on_unresponsive = OnUnresponsive::Fail});
+  auto task = s.supervise(
+      [&] {
+        ++attempts;
+        while (this_task::sleep_for(1h)) {
+        }
+      },
+      {.on_exception = OnException::Retry,
+       .backoff = Backoff::constant(1s),
+       .shutdown_hook = [&] { ++hooks; },
+       .heartbeat_timeout = 10s,
+       .on_unresponsive = OnUnresponsive::Fail});
   world.advance(10500ms);
   EXPECT_EQ(task.state(), TaskState::Backoff);
   EXPECT_EQ(task.snapshot().failed, 1U);

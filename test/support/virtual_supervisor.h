@@ -2,11 +2,11 @@
 #ifndef ENGIN_TEST_SUPPORT_VIRTUAL_SUPERVISOR_H_
 #define ENGIN_TEST_SUPPORT_VIRTUAL_SUPERVISOR_H_
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
 #include <memory>
 #include <utility>
+
+#include <gtest/gtest.h>
 
 #include "engin/supervisor.h"
 #include "engin/testing/recorder.h"

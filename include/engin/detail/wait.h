@@ -22,8 +22,8 @@ class Strand;
 
 /// Base of every awaiter that leaves the thread; lives in the waiting frame.
 ///
-/// await_suspend only notes the wait (`leave`). The step loop arms it after the frame is suspended, as its last act, and
-/// touches nothing of the frame afterwards: from then on whoever claims the wait may resume the frame elsewhere.
+/// await_suspend only notes the wait (`leave`). The step loop arms it after the frame is suspended, as its last act,
+/// and touches nothing of the frame afterwards: from then on whoever claims the wait may resume the frame elsewhere.
 struct Wait {
   enum class Result : std::uint8_t { Pending, Done, TimedOut, Stopped };
 

@@ -30,8 +30,8 @@ namespace engin::testing {
 ///
 /// An unchanged callable or coroutine runs on it. A plain callable that waits by this_task::sleep_for waits in virtual
 /// time; one that blocks in any other way blocks the test. A call that waits (wait, shutdown, stop, the destructor),
-/// made by the test itself, runs the world, time included, until it can return, and throws std::logic_error if nothing is
-/// left that could end it. Must outlive its supervisors. One thread only.
+/// made by the test itself, runs the world, time included, until it can return, and throws std::logic_error if nothing
+/// is left that could end it. Must outlive its supervisors. One thread only.
 class ENGIN_EXPORT VirtualRuntime {
  public:
   explicit VirtualRuntime(std::uint64_t seed = 1);
@@ -59,7 +59,8 @@ class ENGIN_EXPORT VirtualRuntime {
   /// How many jobs are ready.
   std::size_t ready_jobs() const noexcept;
 
-  /// Adds a simulated thread: `f` runs in the world like a thread of the program, and may call anything, also what waits.
+  /// Adds a simulated thread: `f` runs in the world like a thread of the program, and may call anything, also what
+  /// waits.
   void spawn(std::function<void()> f);
 
   runtime::VirtualWorld& world() noexcept { return *world_; }
