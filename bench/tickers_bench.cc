@@ -83,10 +83,12 @@ Figures supervised(Row& row, Phase phase, Duration d) {
     for (std::size_t i = 0; i < kTickers; ++i) add(i, due[i]);
   });
   const SupervisorSnapshot seen = supervisor.snapshot();
-  row.check(seen.total_started == kTickers && seen.total_failed == 0 && seen.total_completed >= count(all),
-            "the supervisor's totals do not agree with the ticks");
+  row.check(seen.total_started == kTickers && seen.total_failed == 0, "attempts do not agree with the loop count");
   for (std::size_t i = 0; i < kTickers; ++i) {
-    row.check(seen.tasks[i].completed == all[i]->count(), "a task did not count each of its ticks");
+    // A call that returned after its stop began does not count as completed.
+    const std::size_t ticked = all[i]->count();
+    row.check(seen.tasks[i].completed <= ticked && seen.tasks[i].completed + 1 >= ticked,
+              "a task did not count each of its ticks");
   }
   return figures;
 }
