@@ -200,7 +200,7 @@ bool Task::is_ready() noexcept {
 
 bool Task::ended_or_straggling() noexcept {
   const base::Lock lock(mutex);
-  return is_ended(state_) || (state_ == TaskState::Straggling && !hook_of_straggler_);
+  return is_ended(state_) || (straggling_ && !hook_of_straggler_);
 }
 
 bool Task::runs_user_code() noexcept {

@@ -293,7 +293,8 @@ void Task::watch_due(runtime::Timer& timer, std::uint32_t tag) noexcept {
 void Task::become_straggler(TimePoint now, Section& section) {
   if (straggling_) return;
   straggling_ = true;
-  move_to(TaskEvent::Overdue, now, section);
+  // It may be so already: one that straggled since a restart, has ended, and whose last stop is overdue as well.
+  if (state_ != TaskState::Straggling) move_to(TaskEvent::Overdue, now, section);
   const Duration late = now - stop_asked_;
   const StopReason reason = stop_reason_;
   note(section, EventKind::Straggler, now, [&](Event& e) {

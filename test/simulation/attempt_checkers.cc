@@ -28,7 +28,8 @@ class OneLiveAttempt final : public TaskChecker<LiveNote> {
  public:
   OneLiveAttempt() : TaskChecker("S1") {}
   void see(const Record& r) override {
-    if (r.what == What::Enter && ++of(r).live > 1) fail(r, "attempt " + number(r.attempt) + " begins while another one is live");
+    if (r.what == What::Enter && ++of(r).live > 1)
+      fail(r, "attempt " + number(r.attempt) + " begins while another one is live");
     if (r.what == What::Leave) --of(r).live;
   }
   void finish(const Final&) override {
@@ -39,11 +40,11 @@ class OneLiveAttempt final : public TaskChecker<LiveNote> {
 };
 
 struct CountNote {
-  std::uint64_t entered = 0;   // highest attempt that ran
+  std::uint64_t entered = 0;  // highest attempt that ran
   std::uint64_t distinct = 0;
-  std::uint64_t announced = 0;  // by AttemptStarted
+  std::uint64_t announced = 0;      // by AttemptStarted
   std::vector<TimePoint> restarts;  // due times of restarts that count
-  bool disturbed = false;  // by restart(): its figures are not ours
+  bool disturbed = false;           // by restart(): its figures are not ours
 };
 class AttemptsAndLimit final : public TaskChecker<CountNote> {
  public:
@@ -63,7 +64,8 @@ class AttemptsAndLimit final : public TaskChecker<CountNote> {
         fail(r, "attempt " + number(r.attempt) + " runs twice");
       }
     } else if (is_event(r, EventKind::AttemptStarted)) {
-      if (r.attempt != ++n.announced) fail(r, "event of attempt " + number(r.attempt) + " in place " + number(n.announced));
+      if (r.attempt != ++n.announced)
+        fail(r, "event of attempt " + number(r.attempt) + " in place " + number(n.announced));
     } else if (r.what == What::RestartBegin) {
       n.disturbed = true;
       n.restarts.clear();
@@ -103,7 +105,8 @@ class AttemptsAndLimit final : public TaskChecker<CountNote> {
       // The delay that was refused is not told; at no delay at all most restarts lie in the window.
       const bool may_refuse = p.retry_if == RetryIf::No || p.retry_if == RetryIf::Throws;
       if (!may_refuse && within(r.time) < *limit.max_restarts) {
-        fail(r, "refused after " + number(within(r.time)) + " restarts, the limit being " + number(*limit.max_restarts));
+        fail(r,
+             "refused after " + number(within(r.time)) + " restarts, the limit being " + number(*limit.max_restarts));
       }
       n.restarts.clear();
     }
@@ -141,7 +144,8 @@ class Policies final : public TaskChecker<PolicyNote> {
       if (n.failed_for_good) fail(r, "attempt " + number(r.attempt) + " after a failure that was to be ignored");
     } else if (is_event(r, EventKind::Failed)) {
       if (r.decision == Decision::Shutdown) shutdown_decided_ = true;
-      if (o.on_exception == OnException::Ignore && !periodic && r.decision == Decision::Restart && n.restarts_called == 0) {
+      if (o.on_exception == OnException::Ignore && !periodic && r.decision == Decision::Restart &&
+          n.restarts_called == 0) {
         fail(r, "a failure that was to be ignored leads to a restart");
       }
       if (o.on_exception == OnException::Shutdown && r.decision != Decision::Shutdown && !has_seen_) {
@@ -152,7 +156,8 @@ class Policies final : public TaskChecker<PolicyNote> {
       if (r.decision == Decision::Shutdown) shutdown_decided_ = true;
       announced(r, n, periodic);
     } else if (is_event(r, EventKind::AttemptStarted)) {
-      if (n.awaits && r.time < n.due) fail(r, "attempt " + number(r.attempt) + " comes before its announced delay is over");
+      if (n.awaits && r.time < n.due)
+        fail(r, "attempt " + number(r.attempt) + " comes before its announced delay is over");
       // An observer may hold it back.
       if (n.awaits && r.time > n.due && scenario().observers.empty()) {
         fail(r, "attempt " + number(r.attempt) + " comes later than announced, by " + text(r.time - n.due));
@@ -162,7 +167,8 @@ class Policies final : public TaskChecker<PolicyNote> {
   }
   void finish(const Final& f) override {
     if (shutdown_decided_ && !has_seen_) fail(-1, {}, "an event decided for shutdown, and none began");
-    if (f.complete_log && has_seen_ && scenario().started && began_ == 0) fail(-1, {}, "no event told that shutdown began");
+    if (f.complete_log && has_seen_ && scenario().started && began_ == 0)
+      fail(-1, {}, "no event told that shutdown began");
   }
 
  protected:
@@ -237,11 +243,11 @@ class FailuresCounted final : public TaskChecker<FailureNote> {
 };
 
 struct OutcomeNote {
-  bool stop_told = false;   // by events: the hook started, or stop was requested, since this attempt started
+  bool stop_told = false;  // by events: the hook started, or stop was requested, since this attempt started
   bool unresponsive = false;
   bool token_fired = false;  // seen by the attempt itself, before it ended
   bool hook_entered = false;
-  bool asked = false;       // retry_if was asked: from there on its outcome is fixed
+  bool asked = false;  // retry_if was asked: from there on its outcome is fixed
   bool must_be_stopped = false;
 };
 class StoppedIsStopped final : public TaskChecker<OutcomeNote> {
@@ -278,9 +284,10 @@ class StoppedIsStopped final : public TaskChecker<OutcomeNote> {
       n.stop_told = true;
       n.unresponsive = r.reason == StopReason::Unresponsive;
     }
+    if (r.kind == EventKind::Failed && std::exchange(n.unresponsive, false)) return;
     if (!ends_attempt(r, plan(r.task)) || r.attempt == 0) return;
     if (std::exchange(n.unresponsive, false)) {
-      if (r.kind != EventKind::Failed) fail(r, "stopped as unresponsive, and yet no failure");
+      fail(r, "stopped as unresponsive, and yet no failure");
     } else if (r.kind == EventKind::Stopped) {
       // Without a live attempt it is the task that was stopped.
       if (n.must_be_stopped && !n.stop_told) fail(r, "stopped, but no event told that a stop had begun");

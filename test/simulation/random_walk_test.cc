@@ -71,6 +71,7 @@ constexpr Found found[] = {
     {3077, "T2: a callable destroyed by two runners at once, and the shutdown then waited for its deadline"},
     {7981, "S3: stop() said Stopped of a task that had ended by itself"},
     {9701, "S6: as 2307, the straggler ending while the report was built"},
+    {350249, "abort: the last stop of a task that had straggled since a restart, overdue as well"},
     {2307, "S6: a clean report made while the events of a straggler that had just ended were pending"},
     {2116, "S9: after a slow retry_if, an event older than the one before it"},
     {172, "a wait on a supervisor that was never started kept virtual time from passing"},

@@ -181,6 +181,7 @@ void Simulation::act(const Action& action, int inside) {
     case Kind::RequestStop:
       return stop(action.task, false, {}, inside);
     case Kind::Restart:
+      if (!scenario_.started) return;  // the virtual world would run it all the same
       return restart(action.task);
     case Kind::Remove: {
       TaskHandle handle = run.handle;
