@@ -9,11 +9,14 @@
 
 namespace engin::detail {
 
+class Task;
+
 /// Guarded by the lock of whom it belongs to. Whoever finds it not `delivering` may deliver, and then delivers until it
 /// is empty; whoever finds it so leaves its event to that one. Exists only where somebody observes.
 struct Outbox {
-  explicit Outbox(const runtime::JobType& type) noexcept : job(type) {}
+  explicit Outbox(const runtime::JobType& type, Task* of = nullptr) noexcept : task(of), job(type) {}
 
+  Task* task;  // null: the supervisor's own
   std::vector<Event> events;
   bool delivering = false;
   bool posted = false;  // the job, to the control runner

@@ -61,12 +61,6 @@ std::string_view base_name(std::string_view path) noexcept {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
-/// An outbox's job knows its task by standing beside it.
-struct TaskOutbox : Outbox {
-  TaskOutbox(Task& t, const JobType& type) : Outbox(type), task(t) {}
-  Task& task;
-};
-
 }  // namespace
 
 HookRun::HookRun(Task& task, Hook h)
@@ -93,7 +87,7 @@ Task::Task(Core& core, BodyPtr body, std::unique_ptr<TaskOptions> options, const
   }
   if (options_->shutdown_hook) hook_ = std::make_unique<HookRun>(*this, options_->shutdown_hook);
   if (options_->restart_limit.max_restarts) window_ = std::make_unique<policy::RestartWindow>();
-  if (core.observed()) outbox_ = std::make_unique<TaskOutbox>(*this, outbox_job);
+  if (core.observed()) outbox_ = std::make_unique<Outbox>(outbox_job, this);
   core_.ref();
 }
 
@@ -186,7 +180,7 @@ void Task::deliver() noexcept {
 }
 
 void Task::run_outbox(Job& job) noexcept {
-  Task& task = static_cast<TaskOutbox&>(owner_of<Outbox>(job, offsetof(Outbox, job))).task;
+  Task& task = *owner_of<Outbox>(job, offsetof(Outbox, job)).task;
   {
     const base::Lock lock(task.mutex);
     task.outbox_->posted = false;
