@@ -3,6 +3,7 @@
 //   engin_sim --seed N         replays one run, with a trace
 //   engin_sim --seconds N      the fixed set, then fresh seeds, for so long
 //   engin_sim --schedules N    so many runs, from --base B if given
+//   engin_sim                  as with --seconds 10
 //   engin_sim --speed          the speed scenario instead of generated ones
 #include <chrono>
 #include <cstdio>
@@ -48,9 +49,12 @@ int main(int argc, char** argv) {
   const bool speed = given(argc, argv, "--speed");
   const auto make = speed ? &speed_scenario : &generate;
   if (const auto seed = number(argc, argv, "--seed")) return replay(make(*seed), std::cout) ? 0 : 1;
-  const auto seconds = number(argc, argv, "--seconds");
+  auto seconds = number(argc, argv, "--seconds");
   const auto schedules = number(argc, argv, "--schedules");
-  if (!seconds && !schedules) return usage();
+  if (!seconds && !schedules) {
+    if (argc > 1 && !speed) return usage();
+    seconds = 10;
+  }
   const std::uint64_t base = number(argc, argv, "--base").value_or(std::random_device{}() * std::uint64_t{1'000'000});
   std::cout << "seeds from " << base << std::endl;
   // What a person must be told about each observer that throws is of no use here.
