@@ -18,7 +18,8 @@ constexpr std::uintmax_t gigabyte = 1'000'000'000;
 }  // namespace
 
 engin::Co<absl::Status> guard_disk(std::uintmax_t required, Board& board) {
-  while (co_await engin::sleep_for(2s)) {
+  // The answer has a name because g++ 12 miscompiles an await in the condition here (docs/concepts/coroutines.md).
+  for (bool goes_on = co_await engin::sleep_for(2s); goes_on; goes_on = co_await engin::sleep_for(2s)) {
     const std::uintmax_t free = std::filesystem::space("/").available / gigabyte;
     board.set("disk", std::to_string(free) + " GB free");
     if (free < required) {
