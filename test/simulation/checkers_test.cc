@@ -202,7 +202,7 @@ const std::vector<Lie>& lies() {
       {"BackoffWithAnotherEnd", "S12", {failed(Decision::Restart, 10ms), seen(TaskState::Backoff, 1, 5ms)}, retry},
       {"StopThatWaitsForTheBackoff", "S12", {stop_end(StopResult::Stopped, TaskState::Backoff, 10ms)}, retry},
       {"ADelayBesideThePolicy", "T1", {starts, failed(Decision::Restart, 11ms)}, retry},
-      {"AShutdownThatWaitsForABackoff", "T2", {shutdown, report(10ms, 10ms)}, retry},
+      {"AShutdownThatWaitsForABackoff", "T2", {shutdown, report(11ms, 11ms)}, retry},
       {"AReportAfterTheDeadline", "L1", {shutdown, report(26s, 26s)}},
       {"AStragglerUnnamed", "L1", {shutdown, enters, report(25s, 25s), leaves}},
       {"AStragglerThatHadEnded", "L1", {enters, leaves, shutdown, record(What::Hung, 25s), report(25s, 25s)}},

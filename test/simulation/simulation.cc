@@ -12,9 +12,11 @@ using namespace std::chrono_literals;
 using Kind = Action::Kind;
 
 namespace {
-constexpr std::uint64_t MostSteps = 100'000;  // more to come to rest is never
-/// What is always ready would keep time from passing; after so many steps it passes all the same.
+constexpr std::uint64_t MostSteps = 1'000'000;  // more to come to rest is never
+/// What is always ready would keep time from passing; after so many steps it passes all the same, by at least so much.
 constexpr std::uint64_t MostStepsAtOnce = 500;
+constexpr std::uint64_t ThenMostStepsAtOnce = 150;
+constexpr Duration LeastPassed = 5ms;
 }  // namespace
 
 Captured::Captured(Simulation& simulation, int task) noexcept : simulation_(&simulation), task_(task) {
@@ -383,13 +385,15 @@ bool Simulation::drive(std::uint64_t most, TimePoint until) {
 bool Simulation::settle(const bool& done) {
   TimePoint moment = now();
   std::uint64_t since = 0;
+  std::uint64_t most_at_once = MostStepsAtOnce;
   for (std::uint64_t n = 0; !done && n < MostSteps; ++n) {
     if (!drive(1, TimePoint::max())) break;
     if (now() != moment) {
       moment = now();
       since = n;
-    } else if (n - since > MostStepsAtOnce) {
-      if (const auto next = world_.next_deadline()) world_.world().pass(std::max(Duration::zero(), *next - now()));
+    } else if (n - since > most_at_once) {
+      most_at_once = ThenMostStepsAtOnce;
+      if (const auto next = world_.next_deadline()) world_.world().pass(std::max(LeastPassed, *next - now()));
       since = n;
     }
     if (!calm_ && scenario_.destroy_before_calm && !open_ && n > 3'000) calm_down();
