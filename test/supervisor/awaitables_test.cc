@@ -152,6 +152,7 @@ TEST_P(AwaitablesTest, ANotificationIsNotLostOnAWaiterThatStopOrItsTimeoutHasCla
   world.spawn([&] { wakeup.notify(); });
   world.run_until_idle();
   EXPECT_EQ(got, 1);
+  s.shutdown();  // while `got` is there
 }
 
 TEST_P(AwaitablesTest, AWaiterThatTimedOutLeavesTheWakeup) {
