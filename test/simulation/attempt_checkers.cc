@@ -243,6 +243,7 @@ class FailuresCounted final : public TaskChecker<FailureNote> {
 };
 
 struct OutcomeNote {
+  std::uint64_t entered = 0;
   bool stop_told = false;  // by events: the hook started, or stop was requested, since this attempt started
   bool unresponsive = false;
   bool token_fired = false;  // seen by the attempt itself, before it ended
@@ -258,6 +259,7 @@ class StoppedIsStopped final : public TaskChecker<OutcomeNote> {
     OutcomeNote& n = of(r);
     switch (r.what) {
       case What::Enter:
+        if (r.attempt != n.entered) begins(n, r.attempt);
         n.must_be_stopped = n.asked = false;
         return;
       case What::TokenFired:
@@ -277,7 +279,10 @@ class StoppedIsStopped final : public TaskChecker<OutcomeNote> {
       default:
         return;
     }
-    if (r.kind == EventKind::AttemptStarted) n = OutcomeNote();
+    if (r.kind == EventKind::AttemptStarted) {
+      n.stop_told = n.unresponsive = false;
+      if (r.attempt != n.entered) begins(n, r.attempt);  // the event may come after the attempt's first instruction
+    }
     if (r.kind == EventKind::HookStarted) n.stop_told = true;
     if (r.kind == EventKind::RestartScheduled) n.unresponsive = false;
     if (r.kind == EventKind::StopRequested) {
@@ -298,6 +303,12 @@ class StoppedIsStopped final : public TaskChecker<OutcomeNote> {
       fail(r, "attempt " + number(r.attempt) + " counts as " + std::string(engin::to_string(r.kind)) +
                   " though the events say that its stop had begun");
     }
+  }
+
+ private:
+  static void begins(OutcomeNote& n, std::uint64_t attempt) {
+    n.entered = attempt;
+    n.token_fired = n.hook_entered = n.asked = n.must_be_stopped = false;
   }
 };
 
