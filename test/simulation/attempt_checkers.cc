@@ -266,7 +266,8 @@ class StoppedIsStopped final : public TaskChecker<OutcomeNote> {
         n.token_fired = true;
         return;
       case What::HookEnter:
-        n.hook_entered = true;
+        // Without any time it may begin when its stop, and even the task's next start, is over.
+        n.hook_entered = plan(r.task).options.hook_timeout > Duration::zero();
         return;
       case What::AskEnter:
         n.asked = true;
