@@ -117,6 +117,9 @@ bool live(long n) {
 
 #ifndef ENGIN_KEEPS_ALLOCATOR
 // NOLINTBEGIN(misc-new-delete-overloads)
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"  // both are replaced here, by malloc and free
+#endif
 void* operator new(std::size_t size) {
   if (void* memory = take(size)) return memory;
   throw std::bad_alloc();
