@@ -67,6 +67,8 @@ class Core final : private runtime::Listener {
   bool shutting_down() const noexcept { return phase_.load() != Phase::Open; }
   TimePoint deadline() const noexcept { return TimePoint(Duration(deadline_.load())); }
   bool observed() const noexcept { return !observers_.empty(); }
+  /// The supervisor is gone; nobody hears of what a straggler that was left behind still does.
+  bool muted() const noexcept { return muted_.load(); }
   /// Calls the observers; on the calling thread, with no lock held.
   void deliver(const Event& event) noexcept;
   void count_undelivered(std::uint64_t n) noexcept { undelivered_.fetch_add(n); }

@@ -136,7 +136,7 @@ void Task::move_to(TaskEvent event, TimePoint now, Section& section) {
 }
 
 void Task::note(Section& section, EventKind kind, TimePoint now, Fill fill) {
-  if (!outbox_) return;
+  if (!outbox_ || core_.muted()) return;
   (void)section;
   try {
     Event event;
