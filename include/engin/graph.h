@@ -19,7 +19,7 @@ struct ENGIN_EXPORT Graph {
     std::string type = {};
     /// Of a named provider.
     std::string name = {};
-    /// Who makes it: "make_pool", "a lambda", "its constructor".
+    /// Who makes it: "make_pool", "a lambda", "PostgresPool()" for its constructor.
     std::string by = {};
     /// "main.cc:12"; empty for what the Engin itself provides.
     std::string where = {};

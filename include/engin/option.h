@@ -160,7 +160,7 @@ auto Provide(std::source_location where = std::source_location::current()) {
   using Constructor = detail::Constructor<T>;
   using Made = typename Constructor::type;
   if constexpr (Constructor::check()) {
-    const auto what = detail::gives<Made>(detail::Description::Kind::Provide, "its constructor", where);
+    const auto what = detail::gives<Made>(detail::Description::Kind::Provide, "", where);
     return detail::option_with<Provider<Made>, Constructor>(what, &Constructor::make);
   }
 }

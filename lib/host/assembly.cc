@@ -258,7 +258,7 @@ std::string Assembly::types_of(std::size_t node) const {
 std::string Assembly::by_of(std::size_t node) const {
   if (node < own_) return "the Engin";
   const Element& element = nodes_[node].element;
-  if (element.function == nullptr) return element.callee;
+  if (element.function == nullptr) return *element.callee != '\0' ? element.callee : type_text(*element.made) + "()";
   const std::string name = symbol_name(element.function);
   return name.empty() ? "a function" : name;
 }

@@ -51,7 +51,7 @@ std::string Graph::graphviz() const {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Node& node = nodes[i];
     const bool invocation = node.kind != Kind::Provide && node.kind != Kind::Supply;
-    std::string line = "n" + std::to_string(i) + " [label=" + graphviz_label(node);
+    std::string line = "  n" + std::to_string(i) + " [label=" + graphviz_label(node);
     if (invocation) line += ", style=bold";
     if (node.order == 0) line += ", style=\"rounded,dashed\"";
     blocks[node.block] += line + "];\n";

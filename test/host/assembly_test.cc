@@ -222,7 +222,7 @@ struct Aggregate {
 
 TEST(AssemblyTest, AConstructorsParametersAreFoundOut) {
   EXPECT_THAT(errors_of(Provide<ByReferences>(), Entrypoint<ByReferences>()),
-              ElementsAre(HasSubstr("ByReferences <- its constructor"), HasSubstr("needs Pool")));
+              ElementsAre(HasSubstr("ByReferences <- ByReferences()"), HasSubstr("needs Pool")));
   EXPECT_THAT(errors_of(Provide<ByPointers>(), Entrypoint<ByPointers>()),
               ElementsAre(HasSubstr("needs std::shared_ptr<Pool>"), HasSubstr("needs std::shared_ptr<Pool>"),
                           HasSubstr("needs Pool"), HasSubstr("needs Config")));

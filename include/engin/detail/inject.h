@@ -128,7 +128,7 @@ struct Description {
   const std::type_info* made = nullptr;
   Face face = {};                  ///< of a provider
   const void* function = nullptr;  ///< to look up its name when a person asks
-  const char* callee = "";         ///< "a lambda" or the like, where there is no function
+  const char* callee = "";         ///< without a function: "a lambda" or the like; empty: the constructor of `made`
   std::source_location where = {};
 };
 

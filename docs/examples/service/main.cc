@@ -1,0 +1,3 @@
+#include "service.h"
+
+int main() { return engin::Engin(engin::Supply(service::Config::from_environment()), service::all()).run(); }
