@@ -90,7 +90,7 @@ void sigterm_to_run_returned(benchmark::State& state) {
                          });
                        }
                        supervisor.supervise([&]() -> engin::Co<> {
-                         co_await engin::sleep_for(std::chrono::milliseconds(20));  // all of them wait by then
+                         (void)co_await engin::sleep_for(std::chrono::milliseconds(20));  // all of them wait by then
                          sent = steady_clock::now();
                          kill(getpid(), SIGTERM);
                        });
