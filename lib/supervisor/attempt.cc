@@ -39,7 +39,7 @@ void Task::run_body(runtime::Job& job) noexcept {
 void Task::run(bool resumed) noexcept {
   JobContext context{JobContext::Kind::Body, &core_, this, &strand_, &token_};
   const ContextScope scope(context);
-  TimePoint now{};  // one clock read serves the end of an attempt and the start of the next
+  TimePoint now{};  // one clock read serves the end of an attempt and the start of the next, if nobody observes
   if (!resumed) now = core_.runtime().now();
   for (;;) {
     if (!resumed && !begin_attempt(now)) break;
@@ -51,6 +51,7 @@ void Task::run(bool resumed) noexcept {
     }
     resumed = false;
     if (!end_attempt(end, now)) break;
+    if (outbox_) now = core_.runtime().now();  // the observers took their time
     core_.runtime().next_job(*strand_.job.type);
   }
   unref();

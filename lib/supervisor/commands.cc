@@ -119,8 +119,22 @@ void Task::settle_end() noexcept {
 
 void Task::leave_registry(Section& section) {
   gone_ = true;
-  section.forget();
+  if (hook_runs_on()) {
+    section.free_name();  // whoever shuts down has to know of it: hook_ran_out() forgets it
+  } else {
+    section.forget();
+  }
   begin_disposal(section);
+}
+
+/// The hook timed out, and still executes, or its token still fires.
+bool Task::hook_runs_on() const { return hook_ && (hook_->executing || hook_->expiring); }
+
+/// Its last instruction is over. `old`: what is left of it, to be destroyed without the lock, if nobody needs it again.
+void Task::hook_ran_out(Section& section, Hook& old) {
+  if (hook_runs_on()) return;
+  if (gone_) section.forget();
+  if (disposing_) old = std::move(hook_->hook);
 }
 
 /// What belongs to the user is destroyed on a runner, without a lock: on this one, if the task ends on it, or by a job.
@@ -148,7 +162,7 @@ void Task::dispose() noexcept {
   std::unique_ptr<Failure> attached;
   {
     const base::Lock lock(mutex);
-    if (hook_) hook = std::move(hook_->hook);
+    if (hook_ && !hook_runs_on()) hook = std::move(hook_->hook);  // else hook_ran_out() destroys it
     if (gone_) {
       exception = failures_.take_exception();
       attached = std::move(attached_);
@@ -191,6 +205,11 @@ std::optional<Outcome> Task::outcome() {
     default:
       return std::nullopt;
   }
+}
+
+bool Task::is_gone() noexcept {
+  const base::Lock lock(mutex);
+  return gone_;
 }
 
 bool Task::is_ready() noexcept {

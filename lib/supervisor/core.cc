@@ -157,18 +157,23 @@ void Core::start() {
       return;
     }
     started_ = true;  // claims the start; taken back if it fails
+    threads_ = Threads::Starting;
   }
   try {
     runtime_->start(*this);
   } catch (...) {
-    const base::Lock lock(mutex_);
-    started_ = false;
+    {
+      const base::Lock lock(mutex_);
+      started_ = false;
+      threads_ = Threads::None;
+    }
+    runtime_->notify_waiters();
     throw;
   }
   bool shutdown_came = false;
   {
     const base::Lock lock(mutex_);
-    threads_up_ = true;
+    threads_ = Threads::Up;
     shutdown_came = phase_.load() != Phase::Open;
   }
   if (shutdown_came) {
@@ -206,13 +211,24 @@ void Core::forget(Task& task) noexcept {
     const auto it = tasks_.find(task.id());
     if (it == tasks_.end() || it->second != &task) return;
     tasks_.erase(it);
-    if (task.has_given_name()) names_.erase(task.options().name);
+    erase_name(task);
     removed_started_ += counts.started;
     removed_completed_ += counts.completed;
     removed_failed_ += counts.failed;
     removed_restarted_ += counts.started > 0 ? counts.started - 1 : 0;
   }
   task.unref();
+}
+
+void Core::free_name(Task& task) noexcept {
+  const base::Lock lock(mutex_);
+  erase_name(task);
+}
+
+void Core::erase_name(Task& task) noexcept {
+  if (!task.has_given_name()) return;
+  const auto it = names_.find(task.options().name);
+  if (it != names_.end() && it->second == &task) names_.erase(it);
 }
 
 void Core::task_ended(Task& task) noexcept {
@@ -277,7 +293,7 @@ void Core::note(EventKind kind, absl::FunctionRef<void(Event&)> fill) noexcept {
     const base::Lock lock(mutex_);
     outbox_->events.push_back(std::move(event));
     event_queued();
-    if (outbox_->delivering || deliver_posted_ || !threads_up_) return;
+    if (outbox_->delivering || deliver_posted_ || threads_ != Threads::Up) return;
     deliver_posted_ = true;
   } catch (...) {
     count_undelivered(1);
@@ -338,10 +354,7 @@ const ShutdownReport* Core::wait(Duration d) {
       if (!runtime_->wait([this] { return shutting_down(); }, until)) return nullptr;
       continue;
     }
-    if (!threads_are_up()) {
-      run_inline();
-      continue;
-    }
+    if (!bring_up_for_shutdown()) continue;
     // Whatever hangs, the report comes by the deadline: then this thread makes it itself.
     const TimePoint limit = detail::saturating_add(deadline(), std::chrono::milliseconds(10));
     if (!runtime_->wait([this] { return ended(); }, std::min(limit, until))) {
@@ -415,7 +428,8 @@ std::optional<TaskHandle> Core::find(std::string_view name) {
     if (found == nullptr) return std::nullopt;
     found->ref();
   }
-  TaskHandle handle(found);
+  std::optional<TaskHandle> handle;
+  if (!found->is_gone()) handle = TaskHandle(found);
   found->unref();
   return handle;
 }
@@ -489,11 +503,6 @@ std::string Core::unfinished() {
     }
   }
   return names;
-}
-
-bool Core::threads_are_up() const noexcept {
-  const base::Lock lock(mutex_);
-  return threads_up_;
 }
 
 void Core::post(CoreJob& job, runtime::Lane lane) noexcept {

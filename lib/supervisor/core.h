@@ -85,6 +85,8 @@ class Core final : private runtime::Listener {
   /// Tasks for a loop without the lock: the next ones after `after` (before, if `backwards`), each with a reference.
   std::size_t next_tasks(TaskId after, bool backwards, Task** out, std::size_t max) noexcept;
   void forget(Task& task) noexcept;
+  /// Removed, but still in the registry: its name may be given to another one.
+  void free_name(Task& task) noexcept;
 
   /// Throws WouldDeadlock if the calling thread is in a job of this core; `what` for its text.
   void check_may_wait(std::string_view what) const;
@@ -118,13 +120,13 @@ class Core final : private runtime::Listener {
   void deliver_own() noexcept;
   bool ended() const noexcept { return phase_.load() == Phase::Ended; }
 
+  void erase_name(Task& task) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void name_the_starving(SupervisorSnapshot& out);
-  bool threads_are_up() const noexcept;
+  bool bring_up_for_shutdown() noexcept;
   bool process_is_forked() const noexcept;
 
   // shutdown.cc
   void enter_on_threads() noexcept;
-  void run_inline() noexcept;
   void enter_shutdown() noexcept;  // control runner: tell, fire the token, launch
   void grace_over() noexcept;      // timer: the token's callbacks or an observer take too long
   void launch_stops() noexcept;    // any runner
@@ -170,7 +172,8 @@ class Core final : private runtime::Listener {
   std::unordered_map<std::string_view, Task*> names_ ABSL_GUARDED_BY(mutex_);
   TaskId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   bool started_ ABSL_GUARDED_BY(mutex_) = false;
-  bool threads_up_ ABSL_GUARDED_BY(mutex_) = false;
+  enum class Threads : std::uint8_t { None, Starting, Up, Refused };
+  Threads threads_ ABSL_GUARDED_BY(mutex_) = Threads::None;
   std::uint64_t active_ ABSL_GUARDED_BY(mutex_) = 0;      // tasks that have not ended
   std::uint64_t straggling_ ABSL_GUARDED_BY(mutex_) = 0;  // of them
   std::uint64_t disposing_ ABSL_GUARDED_BY(mutex_) = 0;   // callables being destroyed

@@ -18,6 +18,7 @@ struct Outbox {
 
   Task* task;  // null: the supervisor's own
   std::vector<Event> events;
+  TimePoint last_time{};
   bool delivering = false;
   bool posted = false;  // the job, to the control runner
   runtime::Job job;

@@ -72,7 +72,7 @@ bool Core::begin_shutdown(ShutdownCause cause) noexcept {
     deadline_.store(detail::saturating_add(began_, options_.shutdown_timeout).time_since_epoch().count());
     cause_ = std::move(cause);
     phase_.store(Phase::Stopping);  // the one moment that decides the order of everything
-    up = threads_up_;
+    up = threads_ == Threads::Up;
   }
   if (up) enter_on_threads();
   return true;
@@ -86,10 +86,49 @@ void Core::enter_on_threads() noexcept {
   post(enter_job_, Lane::Control);
 }
 
-/// A supervisor that was never started has no threads: this one does it all.
-void Core::run_inline() noexcept {
-  if (!entered_.exchange(true)) post(enter_job_, Lane::Control);
-  runtime_->run_inline();
+/// A supervisor that was never started gets its threads now, so that what hangs while it is taken down (an observer, a
+/// stop callback, a destructor) holds one of those, and the deadline holds for the caller. If the system has none, the
+/// caller does it all. True: threads are at it.
+bool Core::bring_up_for_shutdown() noexcept {
+  bool mine = false;
+  {
+    const base::Lock lock(mutex_);
+    if (threads_ == Threads::Up) return true;
+    if (threads_ == Threads::None) {
+      threads_ = Threads::Starting;
+      mine = true;
+    }
+  }
+  if (mine) {
+    bool up = true;
+    try {
+      runtime_->start(*this);
+    } catch (...) {  // no thread to be had, or no memory
+      up = false;
+    }
+    {
+      const base::Lock lock(mutex_);
+      threads_ = up ? Threads::Up : Threads::Refused;
+    }
+    runtime_->notify_waiters();
+    if (up) {
+      enter_on_threads();
+      return true;
+    }
+  }
+  Threads threads{};
+  runtime_->wait(
+      [&] {
+        const base::Lock lock(mutex_);
+        threads = threads_;
+        return threads != Threads::Starting;
+      },
+      TimePoint::max());
+  if (threads == Threads::Refused) {
+    if (!entered_.exchange(true)) post(enter_job_, Lane::Control);
+    runtime_->run_inline();
+  }
+  return threads == Threads::Up;
 }
 
 void Core::enter_shutdown() noexcept {

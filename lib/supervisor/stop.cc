@@ -116,8 +116,10 @@ void Task::hook_over(RawEnd& end) noexcept {
     } catch (...) {  // no memory for the text; the result says that it failed
     }
   }
+  Hook old;
   Section section(*this);
   hook_->executing = false;
+  hook_ran_out(section, old);
   section.wake_waiters();
   if (hook_stage_ != HookStage::Running) {  // it had timed out, and the stop went on without it
     note(section, EventKind::StragglerEnded, now, [&](Event& e) {
@@ -172,8 +174,10 @@ void Task::expire_hook(runtime::Job& job) noexcept {
   hook.source.request_stop();
   task.cut_short(hook.strand);
   {
-    const base::Lock lock(task.mutex);
+    Hook old;
+    Section section(task);
     hook.expiring = false;
+    task.hook_ran_out(section, old);
   }
   task.unref();
 }

@@ -1,5 +1,6 @@
 #include "supervisor/task.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -141,7 +142,8 @@ void Task::note(Section& section, EventKind kind, TimePoint now, Fill fill) {
   try {
     Event event;
     event.kind = kind;
-    event.time = now;
+    // The clock is read before the lock is taken, so that another thread's later reading may have come first.
+    event.time = outbox_->last_time = std::max(now, outbox_->last_time);
     event.task = id_;
     event.task_name = name();
     event.attempt = attempt_;
@@ -199,13 +201,14 @@ Section::~Section() {
     task.ref();
   }
   // Kept alive across the rest, whatever the posted jobs do meanwhile.
-  const bool more =
-      ended_ || forget_ || dispose_ || straggles_ != 0 || unrefs_ != 0 || wake_ || post_outbox || count_ != 0;
+  const bool more = ended_ || forget_ || free_name_ || dispose_ || straggles_ != 0 || unrefs_ != 0 || wake_ ||
+                    post_outbox || count_ != 0;
   if (more) task.ref();
   task.mutex.unlock();
   for (int i = 0; i < count_; ++i) core.runtime().post(*posts_[i].job, posts_[i].lane);
   if (post_outbox) core.runtime().post(task.outbox_->job, runtime::Lane::Control);
   if (straggles_ != 0) core.task_straggles(task, straggles_);
+  if (free_name_) core.free_name(task);
   if (forget_) core.forget(task);
   if (dispose_) task.dispose();
   if (ended_) {

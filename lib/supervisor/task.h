@@ -119,6 +119,7 @@ class Task {
   /// Nothing while it has not ended.
   std::optional<Outcome> outcome();
   bool is_ready() noexcept;
+  bool is_gone() noexcept;
   bool ended_or_straggling() noexcept;
   TaskSnapshot describe();
   struct Counts {
@@ -248,6 +249,8 @@ class Task {
   // commands.cc
   void stop_as(StopReason reason, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void leave_registry(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool hook_runs_on() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void hook_ran_out(Section& section, Hook& old) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void begin_disposal(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void dispose() noexcept;
   TaskState shown_state() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
@@ -341,6 +344,7 @@ class ABSL_SCOPED_LOCKABLE Section {
   void ended() noexcept { ended_ = true; }
   void straggles(int change) noexcept { straggles_ += change; }
   void forget() noexcept { forget_ = true; }
+  void free_name() noexcept { free_name_ = true; }
   void dispose_here() noexcept { dispose_ = true; }
   void unref() noexcept { ++unrefs_; }
   /// The caller delivers the events itself, after this section.
@@ -362,6 +366,7 @@ class ABSL_SCOPED_LOCKABLE Section {
   bool wake_ = false;
   bool ended_ = false;
   bool forget_ = false;
+  bool free_name_ = false;
   bool dispose_ = false;
   bool deliver_here_ = false;
 };

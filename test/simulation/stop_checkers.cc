@@ -219,18 +219,10 @@ class NothingStartsAfterStop final : public TaskChecker<StartNote> {
   TimePoint began_{};
 };
 
-struct RemovedNote {
-  bool loose = false;  // may have been removed while its hook ran, which then nobody knows of: docs/testing.md
-};
-class CleanMeansQuiet final : public TaskChecker<RemovedNote> {
+class CleanMeansQuiet final : public Checker {
  public:
-  CleanMeansQuiet() : TaskChecker("S6") {}
+  CleanMeansQuiet() : Checker("S6") {}
   void see(const Record& r) override {
-    if (r.task >= 0) {
-      RemovedNote& n = of(r);
-      if (r.what == What::RemoveEnd) n.loose = true;
-      if (n.loose && (r.what == What::HookLeave || is_event(r, EventKind::StragglerEnded))) return;
-    }
     if (r.what == What::ReportSeen && !r.bad) clean_ = true;
     if (!clean_) return;
     switch (r.what) {
@@ -251,10 +243,7 @@ class CleanMeansQuiet final : public TaskChecker<RemovedNote> {
   }
 
  protected:
-  void reset() override {
-    TaskChecker::reset();
-    clean_ = false;
-  }
+  void reset() override { clean_ = false; }
 
  private:
   bool clean_ = false;
@@ -294,7 +283,6 @@ struct HangNote {
   bool body = false, hook = false;  // runs
   TimePoint body_left{}, hook_left{};
   bool body_named = false, hook_named = false;
-  bool loose = false;  // as in S6
 };
 class ShutdownEndsInTime final : public TaskChecker<HangNote> {
  public:
@@ -325,9 +313,6 @@ class ShutdownEndsInTime final : public TaskChecker<HangNote> {
         n.hook = false;
         n.hook_left = r.time;
         return;
-      case What::RemoveEnd:
-        n.loose = true;
-        return;
       case What::Hung:
         (r.value == 1 ? n.hook_named : n.body_named) = true;
         return;
@@ -343,8 +328,7 @@ class ShutdownEndsInTime final : public TaskChecker<HangNote> {
   void report(const Record& r) {
     const TimePoint end = began_ + r.delay;
     // Whoever waits gives the report 10 ms, and then makes it itself.
-    // Without threads (never started) the one that waits runs stop callbacks, observers and destructors itself.
-    if (scenario().started && r.time > std::max(began_ + scenario().shutdown_timeout + 10ms, r.due)) {
+    if (r.time > std::max(began_ + scenario().shutdown_timeout + 10ms, r.due)) {
       fail(-1, r.time, "the report comes " + text(r.time - began_) + " after shutdown began");
     }
     const bool exact = scenario().preemption == 0 && scenario().observers.empty();
@@ -352,7 +336,7 @@ class ShutdownEndsInTime final : public TaskChecker<HangNote> {
       HangNote& n = notes_[i];
       const int task = static_cast<int>(i);
       if (n.body && !n.body_named) fail(task, r.time, "still runs and is not named by the report");
-      if (n.hook && !n.hook_named && !n.loose) fail(task, r.time, "its hook still runs and is not named by the report");
+      if (n.hook && !n.hook_named) fail(task, r.time, "its hook still runs and is not named by the report");
       // A periodic task is live between its calls too.
       const bool exact_body = exact && !is_periodic(plan(task).kind);
       if (exact_body && n.body_named && !n.body && n.body_left < end)
@@ -367,7 +351,7 @@ class StoppingTakesAsLongAsTheSlowest final : public Checker {
  public:
   StoppingTakesAsLongAsTheSlowest() : Checker("T2") {}
   void see(const Record& r) override {
-    // Never started, it has no threads, and goes on only while somebody waits.
+    // Never started, it has no threads until somebody waits.
     if (!scenario().started) return;
     if (r.what != What::ReportSeen || !scenario().observers.empty() || scenario().at_stop_token.op == Step::Op::Block)
       return;

@@ -52,6 +52,59 @@ ENGIN_SCENARIO(EndedTaskTest, WithoutAHandleItLeavesNothingButItsTotals) {
   recorder->clear();
 }
 
+ENGIN_SCENARIO(EndedTaskTest, WhoseHookTimedOutAndRunsOnIsNotForgottenWhenItIsRemoved) {
+  Supervisor& s = started({.shutdown_timeout = 2s});
+  Scenario* const self = this;
+  auto held = std::make_shared<int>(1);
+  const std::weak_ptr<int> kept = held;
+  std::optional<TaskHandle> task = hooked(s.supervise(
+      until_stopped(),
+      {.name = "t", .shutdown_hook = [self, h = std::move(held)] { self->block(10s); }, .hook_timeout = 1s}));
+  world.run_until_idle();
+  EXPECT_EQ(task->stop(5s), StopResult::Stopped);
+  EXPECT_TRUE(task->remove());
+  EXPECT_FALSE(task->remove());
+  EXPECT_EQ(task->restart(), RestartResult::Refused);
+  task.reset();
+  EXPECT_FALSE(s.find("t").has_value());
+  EXPECT_FALSE(kept.expired());  // it runs
+  s.supervise(until_stopped(), {.name = "t"});
+  world.run_until_idle();
+  EXPECT_TRUE(s.find("t").has_value());
+  const ShutdownReport& report = s.shutdown();
+  EXPECT_FALSE(report.clean());
+  ASSERT_EQ(report.stragglers.size(), 1u);
+  EXPECT_EQ(report.stragglers[0].id, 1u);
+  EXPECT_EQ(report.stragglers[0].what, "hook");
+  rules.exact = false;
+  finish();  // waits for it
+  EXPECT_TRUE(kept.expired());
+}
+
+ENGIN_SCENARIO(EndedTaskTest, WhoseHookRunsOnIsForgottenWhenThatEnds) {
+  Supervisor& s = started();
+  Scenario* const self = this;
+  auto held = std::make_shared<int>(1);
+  const std::weak_ptr<int> kept = held;
+  // Coroutines: the frame of the hook refers to what its callable captured.
+  hooked(s.supervise(until_stopped(), {.name = "t",
+                                       .shutdown_hook = [self, h = std::move(held)]() -> Co<> {
+                                         (void)co_await sleep_for(10s, ignore_stop);
+                                         EXPECT_EQ(*h, 1);
+                                       },
+                                       .hook_timeout = 1s}))
+      .stop(5s);
+  world.run_until_idle();
+  EXPECT_FALSE(s.find("t").has_value());
+  EXPECT_FALSE(kept.expired());
+  world.advance(10s);
+  EXPECT_TRUE(kept.expired());
+  EXPECT_TRUE(s.snapshot().tasks.empty());
+  EXPECT_EQ(s.snapshot().total_tasks, 1u);
+  EXPECT_TRUE(s.shutdown().clean());
+  finish();
+}
+
 ENGIN_SCENARIO(EndedTaskTest, AHandleKeepsItUntilTheLastOneGoes) {
   Supervisor& s = started();
   auto held = std::make_shared<int>(1);

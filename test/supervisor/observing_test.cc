@@ -125,6 +125,31 @@ ENGIN_SCENARIO(ObserverTest, OneThatNeverReturnsDelaysTheReportToTheDeadlineAndI
   finish();
 }
 
+ENGIN_SCENARIO(ObserverTest, TheTimeThatItTakesIsNotTheNextAttempts) {
+  Scenario* const self = this;
+  Supervisor& s = make({.observers = {calls([self](const Event& e) {
+                          if (e.kind == EventKind::Failed) self->block(3s);
+                        })}});
+  const TimePoint begun = world.now();
+  std::vector<Duration> starts;
+  rules.exact = false;  // the observer holds attempts back
+  s.supervise(
+      [&] {
+        starts.push_back(world.now() - begun);
+        if (starts.size() < 3) throw std::runtime_error("broken");
+      },
+      {.name = "t", .on_exception = OnException::Retry, .backoff = Backoff::immediate()});
+  s.start();
+  EXPECT_TRUE(s.wait_all());
+  EXPECT_EQ(starts, (std::vector<Duration>{0s, 3s, 6s}));
+  std::vector<Duration> told;
+  for (const Event& e : log()) {
+    if (e.kind == EventKind::AttemptStarted) told.push_back(e.time - begun);
+  }
+  EXPECT_EQ(told, starts);
+  finish();
+}
+
 ENGIN_SCENARIO(ObserverTest, ItMayCallAnythingThatDoesNotWait) {
   Supervisor* at = nullptr;
   TaskHandle made;

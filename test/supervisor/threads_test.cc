@@ -180,6 +180,20 @@ TEST_F(ThreadsTest, ASupervisorThatNeverStartedIsShutDownByWhoeverAsks) {
   EXPECT_EQ(recorder->count(EventKind::AttemptStarted), 0u);
 }
 
+TEST_F(ThreadsTest, ASupervisorThatNeverStartedIsShutDownByItsDeadlineWhateverHangs) {
+  Gate release;
+  Supervisor s({.shutdown_timeout = 200ms, .observers = {recorder}, .default_observer = false});
+  s.supervise([last = std::shared_ptr<void>(nullptr, [&](void*) { release.wait(); })] {}, {.name = "hangs"});
+  const auto begun = std::chrono::steady_clock::now();
+  const ShutdownReport& report = s.shutdown();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, Patience / 2);
+  ASSERT_EQ(report.stragglers.size(), 1u);
+  EXPECT_EQ(report.stragglers[0].name, "hangs");
+  EXPECT_EQ(report.stragglers[0].what, "destructor");
+  release.open();
+  rules.deadline_came = true;
+}
+
 TEST_F(ThreadsTest, AStopCallbackMayWantALockThatItsCallerHolds) {
   Supervisor s(options());
   std::mutex mutex;
