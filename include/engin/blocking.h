@@ -50,7 +50,7 @@ struct Nothing {};
 
 template <class F>  // an lvalue reference, or the callable itself
 class [[nodiscard("co_await it")]] BlockingAwaiter : private BlockingWait {
-  using Plain = std::remove_cvref_t<F>;
+  using Plain = std::remove_reference_t<F>;
   static constexpr bool takes_token = std::is_invocable_v<Plain&, const std::stop_token&>;
   static auto invoke(Plain& f, const std::stop_token& token) {
     if constexpr (takes_token) {
@@ -102,8 +102,8 @@ detail::BlockingAwaiter<F> blocking(F&& f) {
   static_assert(detail::is_safe_operand<F>,
                 "engin: g++ 12 destroys a temporary callable with captures twice here; name it first: auto f = "
                 "[...]{...}; co_await blocking(f);");
-  static_assert(std::is_invocable_v<std::remove_cvref_t<F>&, const std::stop_token&> ||
-                    std::is_invocable_v<std::remove_cvref_t<F>&>,
+  static_assert(std::is_invocable_v<std::remove_reference_t<F>&, const std::stop_token&> ||
+                    std::is_invocable_v<std::remove_reference_t<F>&>,
                 "engin: blocking(f) calls f(std::stop_token) or f()");
   return detail::BlockingAwaiter<F>(std::forward<F>(f));
 }

@@ -55,7 +55,8 @@ struct ENGIN_EXPORT TaskOptions {
   Duration hook_timeout = std::chrono::seconds(5);
   /// From the request of stop. Then the task is a straggler.
   Duration stop_timeout = std::chrono::seconds(10);
-  /// Zero: off.
+  /// The longest time between two calls of this_task::beat() in a live attempt, the first counted from its start; of a
+  /// periodic callable, in each call. Zero: off.
   Duration heartbeat_timeout = Duration::zero();
   OnUnresponsive on_unresponsive = OnUnresponsive::Report;
   /// The callable blocks at once: its runner is counted out from its first instruction.

@@ -107,6 +107,8 @@ class RunnerPool {
   Growth grow_for_stop_jobs(std::size_t wave) noexcept;
   Job* take_stop_job() noexcept { return stop_jobs_.pop(); }
 
+  /// What the job on the calling runner has changed about its thread.
+  std::string left_behind() const { return thread_state_.differences(); }
   int captured() const noexcept;
   int runners() const noexcept { return runners_.load(std::memory_order_relaxed); }
   int max_runners() const noexcept { return options_.max_runners; }

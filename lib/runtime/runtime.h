@@ -88,6 +88,8 @@ class Runtime {
   virtual void job_blocks() noexcept = 0;
   /// On a runner: the job that runs is over and the next begins, without going through a queue.
   virtual void next_job(const JobType& type) noexcept = 0;
+  /// On a runner: what the job that ends has changed about its thread and not put back; for a person.
+  virtual std::string left_behind() const = 0;
 
   /// Arms `timer`, which must not be armed. A time that has passed is due at once.
   virtual void arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept = 0;

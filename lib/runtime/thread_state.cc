@@ -1,6 +1,9 @@
 #include "runtime/thread_state.h"
 
 #include <cfenv>
+#include <string_view>
+
+#include <sys/prctl.h>
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -30,7 +33,28 @@ ThreadState ThreadState::current() noexcept {
 
 void ThreadState::apply() const noexcept {
   pthread_sigmask(SIG_SETMASK, &signal_mask_, nullptr);
+  ::prctl(PR_SET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL);  // zero: the default
   if (floating_point_mode() != floating_point_) set_floating_point_mode(floating_point_);
+}
+
+std::string ThreadState::differences() const {
+  std::string list;
+  const auto add = [&](std::string_view what) {
+    if (!list.empty()) list += ", ";
+    list += what;
+  };
+  sigset_t mask;
+  pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+  for (int signal = 1; signal < NSIG; ++signal) {
+    if (sigismember(&mask, signal) == sigismember(&signal_mask_, signal)) continue;
+    add("the signal mask");
+    break;
+  }
+  if (floating_point_mode() != floating_point_) add("the floating-point mode");
+  const int slack = ::prctl(PR_GET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL);
+  ::prctl(PR_SET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL);
+  if (slack != ::prctl(PR_GET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL)) add("the timer slack");
+  return list;
 }
 
 }  // namespace engin::runtime

@@ -3,16 +3,19 @@
 #define ENGIN_LIB_RUNTIME_THREAD_STATE_H_
 
 #include <csignal>
+#include <string>
 
 namespace engin::runtime {
 
-/// The signal mask and the floating-point mode of a thread.
+/// The signal mask and the floating-point mode of a thread; and its timer slack, which is the default.
 class ThreadState {
  public:
   /// That of the calling thread.
   static ThreadState current() noexcept;
   /// Gives it to the calling thread.
   void apply() const noexcept;
+  /// What the calling thread has otherwise: a list for a person, empty if nothing.
+  std::string differences() const;
 
  private:
   sigset_t signal_mask_{};

@@ -51,6 +51,7 @@ class ThreadedRuntime final : public Runtime, public std::enable_shared_from_thi
   void next_job(const JobType& type) noexcept override {
     if (Runner* runner = pool_.here()) runner->begin_job(type);
   }
+  std::string left_behind() const override { return pool_.here() != nullptr ? pool_.left_behind() : std::string(); }
 
   void arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept override { scheduler_.arm(timer, due, tag); }
   bool cancel(Timer& timer) noexcept override { return scheduler_.cancel(timer); }

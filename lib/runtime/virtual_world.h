@@ -75,6 +75,7 @@ class VirtualWorld final : public Runtime {
   bool others_ready() const noexcept override;
   void job_blocks() noexcept override {}
   void next_job(const JobType&) noexcept override {}
+  std::string left_behind() const override { return {}; }
   void arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept override;
   bool cancel(Timer& timer) noexcept override;
   bool wait(absl::FunctionRef<bool()> done, TimePoint deadline) override;

@@ -1,6 +1,7 @@
 // One attempt of a task, from its turn on a runner to what follows it.
 #include <algorithm>
 #include <cstddef>
+#include <cstdio>
 #include <functional>
 #include <new>
 #include <utility>
@@ -50,11 +51,26 @@ void Task::run(bool resumed) noexcept {
       return;  // the strand has left this thread
     }
     resumed = false;
+#ifndef NDEBUG
+    report_left_behind();
+#endif
     if (!end_attempt(end, now)) break;
     if (outbox_) now = core_.runtime().now();  // the observers took their time
     core_.runtime().next_job(*strand_.job.type);
   }
   unref();
+}
+
+/// Debug builds: what the attempt changed about its thread and did not put back.
+void Task::report_left_behind() const noexcept {
+  if (body_->ops->coroutine || series_) return;
+  try {
+    const std::string left = core_.runtime().left_behind();
+    if (left.empty()) return;
+    std::fprintf(stderr, "engin: task '%s' changed %s of its thread, and did not put it back\n", name().c_str(),
+                 left.c_str());
+  } catch (...) {  // no memory for the text
+  }
 }
 
 void Task::fail_for_want_of_memory(RawEnd& end) noexcept {
@@ -214,8 +230,8 @@ void Task::count_late(Section& section) {
   core_.add_late_failure(failures_);
 }
 
-void Task::shut_all_down(ShutdownCause::Kind kind, Section& section) {
-  if (!core_.begin_shutdown(make_cause(kind)) && kind != ShutdownCause::Kind::TaskReturned) count_late(section);
+void Task::shut_all_down(ShutdownCause::Kind kind, Section& section, std::string_view reason) {
+  if (!core_.begin_shutdown(make_cause(kind, reason)) && kind != ShutdownCause::Kind::TaskReturned) count_late(section);
   section.wake_waiters();
 }
 
@@ -301,17 +317,17 @@ bool Task::after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& se
     note_end(section, what, now, Decision::Restart, delay);
     return go_on_after(TaskEvent::Delay, delay, now, section);
   }
-  return at_limit(what, now, section);
+  return at_limit(what, !retry, now, section);
 }
 
 /// The restart limit is used up, or retry_if refused.
-bool Task::at_limit(AttemptEnd what, TimePoint now, Section& section) {
+bool Task::at_limit(AttemptEnd what, bool refused, TimePoint now, Section& section) {
   const OnLimit then = options_->restart_limit.then;
   switch (then.kind()) {
     case OnLimit::Kind::Shutdown:
       note_end(section, what, now, Decision::Shutdown);
       end_with(TaskEvent::EndFailed, now, section);
-      shut_all_down(ShutdownCause::Kind::LimitReached, section);
+      shut_all_down(ShutdownCause::Kind::LimitReached, section, refused ? "retry_if refused" : "");
       return false;
     case OnLimit::Kind::GiveUp:
       note_end(section, what, now, Decision::GiveUp);
@@ -375,12 +391,13 @@ void Task::note_end(Section& section, AttemptEnd what, TimePoint now, Decision d
   });
 }
 
-ShutdownCause Task::make_cause(ShutdownCause::Kind kind) noexcept {
+ShutdownCause Task::make_cause(ShutdownCause::Kind kind, std::string_view reason) noexcept {
   ShutdownCause cause;
   cause.kind = kind;
   cause.task = id_;
   try {
     cause.task_name = name();
+    cause.reason = reason;
     if (kind != ShutdownCause::Kind::TaskReturned) cause.failure = failures_.latest();
   } catch (...) {  // no memory: the cause comes without its text
   }

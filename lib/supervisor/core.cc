@@ -275,7 +275,9 @@ void Core::deliver(const Event& event) noexcept {
     } catch (...) {
       count_undelivered(1);
       if (!dropped_[i].exchange(true)) {
-        std::fprintf(stderr, "engin: an observer threw; it gets no more events\n");
+        const std::string& name = options_.name;
+        std::fprintf(stderr, "engin:%s%s an observer threw; it gets no more events\n", name.empty() ? "" : " ",
+                     name.empty() ? "" : (name + ":").c_str());
       }
     }
   }
@@ -337,6 +339,7 @@ void Core::starving(std::size_t ready, bool refused) noexcept {
   note(EventKind::Starvation, [&](Event& e) {
     e.count = ready;
     e.detail = refused ? "the system gives no more threads" : "max_runners is reached";
+    if (const std::string who = holders(); !who.empty()) absl::StrAppend(&e.detail, "; held by ", who);
   });
 }
 
@@ -380,15 +383,17 @@ bool Core::wait_all() {
     if (!started_ && phase_.load() == Phase::Open) throw NotStarted("engin: wait_all() before start()");
   }
   bool all = false;
+  std::optional<std::uint64_t> before;  // a shutdown that follows at once does not undo that all had ended
   runtime_->wait(
       [&] {
-        if (shutting_down()) return true;
         const base::Lock lock(mutex_);
-        all = active_ == 0;
-        return all;
+        const bool open = phase_.load() == Phase::Open;
+        all = (open && active_ == 0) || (before && *before != times_quiet_);
+        before = times_quiet_;
+        return all || !open;
       },
       TimePoint::max());
-  return all && !shutting_down();
+  return all;
 }
 
 std::optional<ShutdownCause> Core::shutdown_cause() const {
@@ -473,15 +478,30 @@ SupervisorSnapshot Core::snapshot() {
   return out;
 }
 
+/// Who holds the runners: the first eight by name.
+std::string Core::holders() {
+  std::string who;
+  std::size_t n = 0;
+  TaskId after = 0;
+  Task* batch[64];
+  while (const std::size_t taken = next_tasks(after, false, batch, std::size(batch))) {
+    for (std::size_t i = 0; i < taken; ++i) {
+      after = batch[i]->id();
+      if (batch[i]->state() == TaskState::Running && ++n <= 8)
+        absl::StrAppend(&who, n > 1 ? ", " : "", batch[i]->name());
+      batch[i]->unref();
+    }
+  }
+  if (n > 8) absl::StrAppend(&who, " and ", n - 8, " more");
+  return who;
+}
+
 void Core::name_the_starving(SupervisorSnapshot& out) {
   for (TaskSnapshot& task : out.tasks) {
     if (task.state == TaskState::Queued) out.waiting.push_back(task.name);
     if (task.state == TaskState::Running) out.holders.push_back(task.name);
   }
-  std::string who;
-  for (std::size_t i = 0; i < out.holders.size() && i < 8; ++i)
-    absl::StrAppend(&who, i > 0 ? ", " : "", out.holders[i]);
-  if (out.holders.size() > 8) absl::StrAppend(&who, " and ", out.holders.size() - 8, " more");
+  const std::string who = holders();
   for (TaskSnapshot& task : out.tasks) {
     if (task.state == TaskState::Queued) task.waits_for = who;
   }

@@ -121,6 +121,7 @@ class Core final : private runtime::Listener {
   bool ended() const noexcept { return phase_.load() == Phase::Ended; }
 
   void erase_name(Task& task) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::string holders();
   void name_the_starving(SupervisorSnapshot& out);
   bool bring_up_for_shutdown() noexcept;
   bool process_is_forked() const noexcept;
@@ -174,9 +175,10 @@ class Core final : private runtime::Listener {
   bool started_ ABSL_GUARDED_BY(mutex_) = false;
   enum class Threads : std::uint8_t { None, Starting, Up, Refused };
   Threads threads_ ABSL_GUARDED_BY(mutex_) = Threads::None;
-  std::uint64_t active_ ABSL_GUARDED_BY(mutex_) = 0;      // tasks that have not ended
-  std::uint64_t straggling_ ABSL_GUARDED_BY(mutex_) = 0;  // of them
-  std::uint64_t disposing_ ABSL_GUARDED_BY(mutex_) = 0;   // callables being destroyed
+  std::uint64_t active_ ABSL_GUARDED_BY(mutex_) = 0;       // tasks that have not ended
+  std::uint64_t times_quiet_ ABSL_GUARDED_BY(mutex_) = 0;  // that active_ came to zero before shutdown began
+  std::uint64_t straggling_ ABSL_GUARDED_BY(mutex_) = 0;   // of them
+  std::uint64_t disposing_ ABSL_GUARDED_BY(mutex_) = 0;    // callables being destroyed
   bool all_launched_ ABSL_GUARDED_BY(mutex_) = false;
   bool end_posted_ ABSL_GUARDED_BY(mutex_) = false;
   enum class ReportStage : std::uint8_t { None, Building, Built, Published };

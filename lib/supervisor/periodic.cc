@@ -33,6 +33,7 @@ bool Task::run_series(bool resumed, RawEnd& end) noexcept {
       if (stop_reached(strand_)) return true;
       const TimePoint now = core_.runtime().now();
       turn_.began = now;
+      if (options_->heartbeat_timeout > Duration::zero()) last_beat_.store(now.time_since_epoch().count());
       series_->in_call = true;
       take_turn(now);
       series_->asked = false;

@@ -201,6 +201,7 @@ void Core::count_change(Task* settled, int active, int straggling) noexcept {
   {
     const base::Lock lock(mutex_);
     active_ += static_cast<std::uint64_t>(static_cast<std::int64_t>(active));
+    if (active < 0 && active_ == 0 && phase_.load() == Phase::Open) ++times_quiet_;
     straggling_ += static_cast<std::uint64_t>(static_cast<std::int64_t>(straggling));
     if (settled != nullptr && reverse_current_ == settled->id()) {
       reverse_current_ = 0;
@@ -407,7 +408,9 @@ void Core::wait_for_stragglers() {
   while (user_code_runs()) {
     if (runtime_->wait([this] { return !user_code_runs(); }, runtime_->now() + NamingInterval)) return;
     const std::string names = unfinished();
-    std::fprintf(stderr, "engin: the supervisor's destructor waits for user code that did not end: %s\n",
+    const std::string& name = options_.name;
+    std::fprintf(stderr, "engin:%s%s the supervisor's destructor waits for user code that did not end: %s\n",
+                 name.empty() ? "" : " ", name.empty() ? "" : (name + ":").c_str(),
                  names.empty() ? "a hook, an observer or a destructor" : names.c_str());
   }
 }

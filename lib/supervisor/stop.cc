@@ -318,6 +318,10 @@ void Task::end_straggling(TimePoint now, Section& section) {
 }
 
 void Task::check_heartbeat(TimePoint now, Section& section) {
+  if (series_ && !series_->in_call) {  // nothing runs that could give a beat
+    arm_watch(detail::saturating_add(now, options_->heartbeat_timeout));
+    return;
+  }
   const TimePoint last{Duration(last_beat_.load(std::memory_order_relaxed))};
   const TimePoint due = detail::saturating_add(last, options_->heartbeat_timeout);
   if (now < due) {

@@ -13,6 +13,7 @@
 #include <source_location>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
@@ -73,11 +74,11 @@ struct HookRun {
 struct Series {
   PeriodicSpec spec;
   // Owned by whoever owns the strand.
-  TimePoint base{};         // the phase: first due time of this attempt
-  std::uint64_t index = 0;  // of the next scheduled call
-  TimePoint scheduled{};    // when that is to be made
-  TimePoint next{};         // when the next call is to be made: then, or earlier after a failure
-  bool in_call = false;
+  TimePoint base{};                   // the phase: first due time of this attempt
+  std::uint64_t index = 0;            // of the next scheduled call
+  TimePoint scheduled{};              // when that is to be made
+  TimePoint next{};                   // when the next call is to be made: then, or earlier after a failure
+  std::atomic<bool> in_call = false;  // read by the heartbeat as well
   bool gave_way = false;
   bool asked = false;    // retry_if, about this call's failure
   bool refused = false;  // its answer
@@ -189,6 +190,7 @@ class Task {
   // attempt.cc
   void run(bool resumed) noexcept;
   bool call(bool resumed, RawEnd& end) noexcept;
+  void report_left_behind() const noexcept;
   static void fail_for_want_of_memory(RawEnd& end) noexcept;
   bool begin_attempt(TimePoint now) noexcept;
   bool end_attempt(RawEnd& end, TimePoint& now) noexcept;
@@ -200,15 +202,17 @@ class Task {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void attach(const FailureText& text, RawEnd& end) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   bool after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  bool at_limit(AttemptEnd what, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool at_limit(AttemptEnd what, bool refused, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   bool go_on_after(TaskEvent event, Duration delay, TimePoint now, Section& section)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void end_with(TaskEvent how, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void note_end(Section& section, AttemptEnd what, TimePoint now, Decision decision, Duration delay = {})
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  ShutdownCause make_cause(ShutdownCause::Kind kind) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  ShutdownCause make_cause(ShutdownCause::Kind kind, std::string_view reason) noexcept
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void count_late(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  void shut_all_down(ShutdownCause::Kind kind, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void shut_all_down(ShutdownCause::Kind kind, Section& section, std::string_view reason = {})
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void schedule(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void drop_timer(Strand& strand) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   Duration next_delay(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);

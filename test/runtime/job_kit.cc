@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include <sys/resource.h>
+
 namespace engin::runtime {
 namespace {
 
@@ -20,6 +22,21 @@ std::vector<std::string> threads() {
 }
 
 }  // namespace
+
+bool falls_quiet(std::chrono::milliseconds window, long most) {
+  const auto switches = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_nvcsw;
+  };
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (std::chrono::steady_clock::now() < end) {
+    const long before = switches();
+    std::this_thread::sleep_for(window);  // in which nothing should happen
+    if (switches() - before <= most) return true;
+  }
+  return false;
+}
 
 int thread_count() {
   // ThreadSanitizer adds a thread of its own when the first one is created.

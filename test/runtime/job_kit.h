@@ -69,6 +69,10 @@ template <class F>
   return true;
 }
 
+/// Whether the process comes to rest: there is a stretch of `window` in which its threads went to sleep at most `most`
+/// times. Waits at most for ten seconds.
+[[nodiscard]] bool falls_quiet(std::chrono::milliseconds window, long most);
+
 struct FunctionJob : Job {
   FunctionJob(const JobType& t, std::function<void()> f) : Job(t), function(std::move(f)) {}
   static void run(Job& job) noexcept { static_cast<FunctionJob&>(job).function(); }

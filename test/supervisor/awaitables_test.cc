@@ -172,6 +172,8 @@ TEST_P(AwaitablesTest, BlockingGivesResultAndExceptionAndIsInsideItsTask) {
       return 7;
     });
     EXPECT_EQ(seven, 7);
+    const auto eight = [] { return 8; };
+    EXPECT_EQ(co_await blocking(eight), 8);
     auto failing = []() -> std::string { throw std::runtime_error("from blocking"); };
     try {
       co_await blocking(failing);

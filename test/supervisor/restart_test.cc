@@ -237,6 +237,7 @@ ENGIN_SCENARIO(RetryIfTest, ThrowingIsALimitReachedAndTheCauseIsTheTasksOwnFailu
   const ShutdownReport& report = s.wait();
   EXPECT_EQ(report.cause.kind, ShutdownCause::Kind::LimitReached);
   EXPECT_EQ(report.cause.failure->message(), "the failure");
+  EXPECT_EQ(report.cause.reason, "retry_if refused");
   EXPECT_EQ(report.total_failed, 1u);
 }
 

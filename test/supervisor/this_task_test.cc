@@ -124,6 +124,16 @@ TEST_P(ThisTaskTest, AMissingHeartbeatIsReportedOncePerStall) {
   EXPECT_EQ(events->count(EventKind::Failed), 0U);
 }
 
+TEST_P(ThisTaskTest, BetweenTheCallsOfAPeriodicCallableNoBeatIsExpected) {
+  int calls = 0;
+  s.supervise(every(10s, [&] { this_task::sleep_for(++calls == 3 ? 5s : 900ms); }), {.heartbeat_timeout = 1s});
+  world.advance(19s);
+  EXPECT_EQ(events->count(EventKind::Unresponsive), 0U);
+  world.advance(20s);
+  EXPECT_EQ(calls, 4);
+  EXPECT_EQ(events->count(EventKind::Unresponsive), 1U);  // in the third call
+}
+
 TEST_P(ThisTaskTest, UnderFailAnUnresponsiveAttemptIsStoppedWithoutItsHookAndHasFailed) {
   int hooks = 0;
   int attempts = 0;
