@@ -1,4 +1,4 @@
-// The parts of the service. Each is a function or an object that main.cc hands to the supervisor; none of them knows
+// The parts of the service. Each is a function or an object that main.cc hands to a supervisor; none of them knows
 // who runs it, how often it was restarted, or when the process ends. Each can be called from a plain test.
 #ifndef ENGIN_DOCS_EXAMPLES_TELEMETRY_PARTS_H_
 #define ENGIN_DOCS_EXAMPLES_TELEMETRY_PARTS_H_

@@ -45,8 +45,8 @@ shown "$one" 'barometer: attempt 1 failed .*; ignored'
 shown "$one" "uplink: attempt 1 failed.*refused" "uplink: attempt 2 failed.*refused" "uplink: attempt 3 failed.*refused" \
   'collector: up, after all' 'uplink: connected, at attempt' 'uplink: attempt .* is ready, after [0-9]+ failures' \
   'collector: attempt 1 failed .* crashed' "$refused" 'collector: up again' 'uplink: connected, at attempt' \
-  'shutdown began: requested: Terminated' 'shutdown took .* and was clean' '7 tasks: 0 completed, 1 failed, 6 stopped' \
-  'cause: requested: Terminated' 'its exit status is 0'
+  'shutdown began: signal 15 .SIGTERM.' 'shutdown took .* and was clean' '7 tasks: 0 completed, 1 failed, 6 stopped' \
+  'cause: signal 15 .SIGTERM.' 'its exit status is 0'
 shown "$one" 'load: [0-9.]+ [0-9.]+ [0-9.]+' 'log .*: 3 lines, last: 3$' 'memory: [0-9]+ of [0-9]+ MiB available' \
   'processors: [0-9]+ % busy' 'task uplink: in backoff for another .*Connection refused' 'task barometer: failed'
 shown "$one" 'shutdown began' 'server: its hook started' 'server: its hook returned'
