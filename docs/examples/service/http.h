@@ -1,6 +1,7 @@
 // GET /health: 200 while all tasks are well, else 503; the body says how each of them is.
 #pragma once
 
+#include <atomic>
 #include <string>
 
 #include "service.h"
@@ -14,7 +15,12 @@ struct Health {
 
 Health health_of(const engin::Supervisor& supervisor);
 
-/// Does nothing without a port, or if cpp-httplib was not there when this was built.
-void supervise_http(engin::Supervisor& supervisor, const Config& config);
+/// Where it is served.
+struct HttpEndpoint {
+  std::atomic<int> port{0};  // set when the task "http" is ready
+};
+
+/// Does nothing if no HTTP is wanted, or if cpp-httplib was not there when this was built.
+void supervise_http(engin::Supervisor& supervisor, const Config& config, HttpEndpoint& endpoint);
 
 }  // namespace service

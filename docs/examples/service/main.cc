@@ -6,7 +6,7 @@
 #include "service.h"
 
 int main(int count, char** arguments) {
-  engin::Engin app(engin::Supply(service::Config::from_environment()), service::all());
+  engin::Engin app(engin::Provide(service::Config::from_environment), service::all());
   if (count == 2 && arguments[1] == std::string_view("--graph")) {
     std::cout << app.graph().graphviz();
     return 0;

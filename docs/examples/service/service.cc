@@ -1,8 +1,10 @@
 #include "service.h"
 
+#include <charconv>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "http.h"
@@ -15,7 +17,15 @@ using namespace std::chrono_literals;
 Config Config::from_environment() {
   Config config;
   if (const char* journal = std::getenv("SERVICE_JOURNAL")) config.journal = journal;
-  if (const char* port = std::getenv("SERVICE_HTTP_PORT")) config.http_port = std::atoi(port);
+  if (const char* given = std::getenv("SERVICE_HTTP_PORT")) {
+    const std::string text = given;
+    int port = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+    if (error != std::errc() || end != text.data() + text.size() || port < 0 || port > 65535) {
+      throw std::invalid_argument("SERVICE_HTTP_PORT is no port: " + text);
+    }
+    config.http_port = port;
+  }
   return config;
 }
 
@@ -83,8 +93,8 @@ void supervise_flusher(engin::Supervisor& supervisor, const Config& config, Jour
 
 engin::Option all() {
   return engin::Block("service", engin::Provide(make_journal), engin::Provide<StandardInput>().as<Source>(),
-                      engin::Invoke(supervise_consumer), engin::Invoke(supervise_flusher),
-                      engin::Invoke(supervise_http));
+                      engin::Provide<HttpEndpoint>(), engin::Invoke(supervise_consumer),
+                      engin::Invoke(supervise_flusher), engin::Invoke(supervise_http));
 }
 
 }  // namespace service

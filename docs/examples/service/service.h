@@ -17,9 +17,10 @@ namespace service {
 struct Config {
   std::string journal = "journal.txt";
   std::chrono::milliseconds flush_every{1000};
-  /// 0: no HTTP.
-  int http_port = 0;
+  /// None: no HTTP. 0: a port that is free; see HttpEndpoint.
+  std::optional<int> http_port;
 
+  /// Throws if something there makes no sense.
   static Config from_environment();
 };
 

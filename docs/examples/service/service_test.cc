@@ -15,6 +15,10 @@
 
 #include "http.h"
 
+#ifdef SERVICE_WITH_HTTP
+#include <httplib.h>
+#endif
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -79,5 +83,77 @@ TEST_F(ServiceTest, AFullDiskTakesItDown) {
   EXPECT_TRUE(app.stop_token().stop_requested());
   EXPECT_EQ(app.stop(), 1);
 }
+
+#ifdef SERVICE_WITH_HTTP
+
+// Has no line yet, and ends when asked to.
+class SilentSource final : public service::Source {
+ public:
+  engin::Co<std::optional<std::string>> next(std::stop_token) override {
+    (void)co_await engin::sleep_for(1h);
+    co_return std::nullopt;
+  }
+};
+
+// Over a real connection, and therefore in real time.
+class HttpTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    app.start();
+    const auto http = supervisor->find("http");
+    ASSERT_TRUE(http && http->wait_ready(30s));
+  }
+  ~HttpTest() override { std::remove(journal_file.c_str()); }
+  httplib::Result get(const std::string& path) {
+    httplib::Client client("127.0.0.1", endpoint->port);
+    client.set_connection_timeout(30s);
+    client.set_read_timeout(30s);
+    return client.Get(path);
+  }
+  const std::string journal_file = ::testing::TempDir() + "http_test_journal";
+  engin::Supervisor* supervisor = nullptr;
+  service::HttpEndpoint* endpoint = nullptr;
+  engin::Engin app{engin::Supply(service::Config{.journal = journal_file, .http_port = 0}),
+                   service::all(),
+                   engin::Supply(engin::SupervisorOptions{.default_observer = false}),
+                   engin::Override(engin::Provide<SilentSource>().as<service::Source>()),
+                   engin::Populate(supervisor),
+                   engin::Populate(endpoint)};
+};
+
+TEST_F(HttpTest, HealthIs200WhileAllTasksAreWellAndTellsOfEach) {
+  const auto answer = get("/health");
+  ASSERT_TRUE(answer) << to_string(answer.error());
+  EXPECT_EQ(answer->status, 200);
+  for (const char* task : {"consumer: ", "flusher: ", "http: "}) {
+    EXPECT_NE(answer->body.find(task), std::string::npos) << answer->body;
+  }
+  EXPECT_EQ(get("/elsewhere")->status, 404);
+  EXPECT_EQ(app.stop(), 0);
+}
+
+TEST_F(HttpTest, HealthIs503OnceATaskIsNotAndSaysWhy) {
+  const auto optional = supervisor->supervise([] { throw std::runtime_error("no such sensor"); },
+                                              {.name = "sensor", .on_exception = engin::OnException::Ignore});
+  ASSERT_TRUE(optional.wait_for(30s));
+  const auto answer = get("/health");
+  ASSERT_TRUE(answer) << to_string(answer.error());
+  EXPECT_EQ(answer->status, 503);
+  EXPECT_NE(answer->body.find("no such sensor"), std::string::npos) << answer->body;
+  EXPECT_EQ(app.stop(), 0);
+}
+
+// Whenever it comes: before it listens, while it begins to, and afterwards.
+TEST(HttpStopTest, AStopAtAnyInstantEndsTheServer) {
+  for (int round = 0; round < 50; ++round) {
+    engin::Engin app(engin::Supply(service::Config{.http_port = 0}), engin::Provide<service::HttpEndpoint>(),
+                     engin::Supply(engin::SupervisorOptions{.default_observer = false}),
+                     engin::Invoke(service::supervise_http));
+    app.start();
+    EXPECT_EQ(app.stop(), 0);
+  }
+}
+
+#endif
 
 }  // namespace
