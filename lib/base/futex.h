@@ -3,14 +3,14 @@
 #ifndef ENGIN_LIB_BASE_FUTEX_H_
 #define ENGIN_LIB_BASE_FUTEX_H_
 
-#include <atomic>
 #include <cstdint>
 
+#include "base/atomic.h"
 #include "engin/detail/time.h"
 
 namespace engin::base {
 
-using FutexWord = std::atomic<std::uint32_t>;
+using FutexWord = Atomic<std::uint32_t>;
 
 /// Blocks while `word` holds `expected`, at most until `deadline` (max: for ever). May return early for no reason; the
 /// caller looks again. False: the deadline has passed.

@@ -2,9 +2,9 @@
 #ifndef ENGIN_LIB_RUNTIME_ALARM_H_
 #define ENGIN_LIB_RUNTIME_ALARM_H_
 
-#include <atomic>
 #include <cstdint>
 
+#include "base/atomic.h"
 #include "base/futex.h"
 #include "engin/detail/time.h"
 
@@ -36,7 +36,7 @@ class Alarm {
 
  private:
   base::FutexWord rings_{0};
-  std::atomic<bool> asleep_{false};
+  base::Atomic<bool> asleep_{false};
 };
 
 }  // namespace engin::runtime

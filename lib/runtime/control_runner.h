@@ -2,8 +2,7 @@
 #ifndef ENGIN_LIB_RUNTIME_CONTROL_RUNNER_H_
 #define ENGIN_LIB_RUNTIME_CONTROL_RUNNER_H_
 
-#include <atomic>
-
+#include "base/atomic.h"
 #include "base/thread.h"
 #include "runtime/alarm.h"
 #include "runtime/ready_queue.h"
@@ -41,9 +40,9 @@ class ControlRunner {
   RunnerPool& pool_;
   ReadyQueue jobs_;
   Alarm alarm_;
-  std::atomic<bool> open_{false};
-  std::atomic<bool> stopping_{false};
-  std::atomic<bool> helps_{false};
+  base::Atomic<bool> open_{false};
+  base::Atomic<bool> stopping_{false};
+  base::Atomic<bool> helps_{false};
   base::Thread thread_;
 };
 

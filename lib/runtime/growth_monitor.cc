@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace engin::runtime {
 
 namespace {
@@ -42,7 +44,7 @@ void GrowthMonitor::run() noexcept {
   while (true) {
     const std::uint32_t round = alarm.round();
     if (stopping_.load(std::memory_order_acquire)) return;
-    const TimePoint next_look = look(Clock::now());
+    const TimePoint next_look = look(base::now());
     if (next_look == TimePoint::max()) {
       // Said first, then looked: see RunnerPool.
       alarm.set_asleep(true);

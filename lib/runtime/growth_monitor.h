@@ -2,9 +2,9 @@
 #ifndef ENGIN_LIB_RUNTIME_GROWTH_MONITOR_H_
 #define ENGIN_LIB_RUNTIME_GROWTH_MONITOR_H_
 
-#include <atomic>
 #include <cstddef>
 
+#include "base/atomic.h"
 #include "base/thread.h"
 #include "runtime/control_runner.h"
 #include "runtime/runner_pool.h"
@@ -45,8 +45,8 @@ class GrowthMonitor {
   RunnerPool& pool_;
   ControlRunner& control_;
   Listener* listener_ = nullptr;
-  std::atomic<bool> stopping_{false};
-  std::atomic<bool> starving_{false};
+  base::Atomic<bool> stopping_{false};
+  base::Atomic<bool> starving_{false};
   base::Thread thread_;
 
   // The monitor thread's own.

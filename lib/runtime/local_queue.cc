@@ -1,6 +1,6 @@
 #include "runtime/local_queue.h"
 
-#include <thread>
+#include "base/this_thread.h"
 
 namespace engin::runtime {
 
@@ -9,7 +9,7 @@ LocalQueue::VisitorsTurn::VisitorsTurn(LocalQueue& queue) noexcept : queue_(queu
   queue_.visitors_.native().lock();
   queue_.visited_.store(true, std::memory_order_relaxed);
   base::AsymmetricFence::heavy();
-  while (queue_.inside_.load(std::memory_order_acquire)) std::this_thread::yield();
+  while (queue_.inside_.load(std::memory_order_acquire)) base::this_thread::yield();
 }
 
 LocalQueue::VisitorsTurn::~VisitorsTurn() {

@@ -2,10 +2,10 @@
 #ifndef ENGIN_LIB_RUNTIME_LOCAL_QUEUE_H_
 #define ENGIN_LIB_RUNTIME_LOCAL_QUEUE_H_
 
-#include <atomic>
 #include <cstddef>
 
 #include "base/asymmetric_fence.h"
+#include "base/atomic.h"
 #include "base/mutex.h"
 #include "runtime/job_list.h"
 
@@ -106,9 +106,9 @@ class LocalQueue {
     return jobs_.size();
   }
 
-  std::atomic<bool> inside_{false};
-  std::atomic<bool> visited_{false};
-  std::atomic<std::size_t> size_{0};
+  base::Atomic<bool> inside_{false};
+  base::Atomic<bool> visited_{false};
+  base::Atomic<std::size_t> size_{0};
   JobList jobs_;  // of whoever's turn it is
   base::Mutex visitors_;
 };

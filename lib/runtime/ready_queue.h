@@ -2,9 +2,9 @@
 #ifndef ENGIN_LIB_RUNTIME_READY_QUEUE_H_
 #define ENGIN_LIB_RUNTIME_READY_QUEUE_H_
 
-#include <atomic>
 #include <cstddef>
 
+#include "base/atomic.h"
 #include "base/mutex.h"
 #include "runtime/job_list.h"
 
@@ -54,7 +54,7 @@ class ReadyQueue {
 
   mutable base::Mutex mutex_;
   JobList jobs_ ABSL_GUARDED_BY(mutex_);
-  std::atomic<std::size_t> size_{0};
+  base::Atomic<std::size_t> size_{0};
 };
 
 }  // namespace engin::runtime

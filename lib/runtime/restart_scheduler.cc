@@ -3,9 +3,9 @@
 #include <array>
 #include <utility>
 
-#include <sys/prctl.h>
-
 #include "absl/types/span.h"
+#include "base/clock.h"
+#include "base/this_thread.h"
 
 namespace engin::runtime {
 
@@ -49,8 +49,7 @@ std::size_t RestartScheduler::pending() const noexcept {
 }
 
 void RestartScheduler::run() noexcept {
-  // The default slack lets the kernel wake us 50 us late. A slack of 1 ns costs nothing: we sleep alone.
-  prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+  base::this_thread::sleep_precisely();
   while (true) {
     fire_due();
     std::uint32_t alarm = 0;
@@ -63,7 +62,7 @@ void RestartScheduler::run() noexcept {
       alarm = alarm_.load(std::memory_order_relaxed);
     }
     // No alarm is lost: it is raised under the mutex, so after the load above, and then the word has changed.
-    if (until > Clock::now()) base::futex_wait(alarm_, alarm, until);
+    if (until > base::now()) base::futex_wait(alarm_, alarm, until);
     const base::Lock lock(mutex_);
     sleeps_until_ = TimePoint::min();
   }
@@ -74,7 +73,7 @@ void RestartScheduler::fire_due() noexcept {
   std::array<TimerQueue::Due, 32> due;
   std::size_t n = 0;
   do {
-    const TimePoint now = Clock::now();
+    const TimePoint now = base::now();
     {
       const base::Lock lock(mutex_);
       n = queue_.pop_due(now, absl::MakeSpan(due));

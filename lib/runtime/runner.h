@@ -2,11 +2,11 @@
 #ifndef ENGIN_LIB_RUNTIME_RUNNER_H_
 #define ENGIN_LIB_RUNTIME_RUNNER_H_
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 
+#include "base/atomic.h"
 #include "base/futex.h"
 #include "base/thread.h"
 #include "runtime/capture.h"
@@ -85,11 +85,11 @@ class alignas(64) Runner {
   alignas(64) base::FutexWord wake{0};
   Kind kind = Kind::Core;
   // Written under the pool's mutex.
-  bool taken = false;               // has, or had, a thread that was not joined yet
-  bool being_joined = false;        // by the one that retired next
-  std::atomic<bool> active{false};  // its thread may run jobs
+  bool taken = false;                // has, or had, a thread that was not joined yet
+  bool being_joined = false;         // by the one that retired next
+  base::Atomic<bool> active{false};  // its thread may run jobs
 
-  std::atomic<pid_t> thread_id{0};
+  base::Atomic<pid_t> thread_id{0};
 
   // Of the growth monitor.
   CaptureRecord record;
@@ -105,10 +105,10 @@ class alignas(64) Runner {
     sequence_.store(sequence_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
 
-  std::atomic<std::uint64_t> sequence_{1};
-  std::atomic<std::int64_t> capture_after_{kNoJob};
-  std::atomic<std::uint64_t> blocks_{0};
-  std::atomic<std::uint64_t> captured_in_{0};
+  base::Atomic<std::uint64_t> sequence_{1};
+  base::Atomic<std::int64_t> capture_after_{kNoJob};
+  base::Atomic<std::uint64_t> blocks_{0};
+  base::Atomic<std::uint64_t> captured_in_{0};
 };
 
 }  // namespace engin::runtime

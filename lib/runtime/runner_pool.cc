@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/asymmetric_fence.h"
+#include "base/clock.h"
+#include "base/this_thread.h"
 #include "runtime/spin.h"
 
 // Posting, taking, searching, parking. Threads come and go in runner_threads.cc.
@@ -17,12 +19,10 @@ constexpr std::size_t kMostStolen = 32;
 constexpr Duration kSpin = std::chrono::microseconds(10);
 constexpr Duration kSurplusIdle = std::chrono::seconds(1);
 
-thread_local Runner* this_runner = nullptr;
-
 }  // namespace
 
 Runner* RunnerPool::here() const noexcept {
-  Runner* runner = this_runner;
+  Runner* runner = base::this_thread::own<Runner>();
   return runner != nullptr && &runner->pool == this ? runner : nullptr;
 }
 
@@ -100,7 +100,7 @@ void RunnerPool::job_blocks() noexcept {
 // --- Taking. ---
 
 void RunnerPool::run_jobs(Runner& runner) noexcept {
-  this_runner = &runner;
+  base::this_thread::own<Runner>() = &runner;
   searching_.fetch_add(1, std::memory_order_acq_rel);
   starting_.fetch_sub(1, std::memory_order_acq_rel);
   Job* job = search(runner);
@@ -111,14 +111,14 @@ void RunnerPool::run_jobs(Runner& runner) noexcept {
     searching_.fetch_add(1, std::memory_order_acq_rel);
     job = search(runner);
   }
-  this_runner = nullptr;
+  base::this_thread::own<Runner>() = nullptr;
 }
 
 void RunnerPool::run_stop_jobs(Runner& runner) noexcept {
-  this_runner = &runner;
+  base::this_thread::own<Runner>() = &runner;
   starting_.fetch_sub(1, std::memory_order_acq_rel);
   while (Job* job = stop_jobs_.pop()) run_job(runner, *job);
-  this_runner = nullptr;
+  base::this_thread::own<Runner>() = nullptr;
 }
 
 bool RunnerPool::run_one() noexcept {
@@ -190,11 +190,11 @@ Job* RunnerPool::spin(Runner& runner) noexcept {
   Job* job = try_next(runner);
   // One who spins is enough.
   if (job != nullptr || searching_.load(std::memory_order_relaxed) > 1) return job;
-  const TimePoint end = Clock::now() + kSpin;
+  const TimePoint end = base::now() + kSpin;
   while (!stopping_.load(std::memory_order_relaxed)) {
     for (int i = 0; i < 16; ++i) spin_pause();
     if ((job = try_next(runner)) != nullptr) return job;
-    if (Clock::now() >= end) break;
+    if (base::now() >= end) break;
   }
   return nullptr;
 }
@@ -240,7 +240,7 @@ RunnerPool::Woken RunnerPool::park(Runner& runner) noexcept {
   }
   if (look_for_work() && unpark(runner)) return Woken::ToSearch;
 
-  TimePoint until = runners() > options_.runners ? Clock::now() + kSurplusIdle : TimePoint::max();
+  TimePoint until = runners() > options_.runners ? base::now() + kSurplusIdle : TimePoint::max();
   while (runner.wake.load(std::memory_order_acquire) == 0) {
     if (base::futex_wait(runner.wake, 0, until)) continue;
     if (retires(runner)) return Woken::ToEnd;

@@ -2,16 +2,16 @@
 #ifndef ENGIN_LIB_RUNTIME_RUNNER_POOL_H_
 #define ENGIN_LIB_RUNTIME_RUNNER_POOL_H_
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <shared_mutex>
 #include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "base/atomic.h"
 #include "base/mutex.h"
+#include "base/shared_mutex.h"
 #include "base/thread.h"
 #include "runtime/alarm.h"
 #include "runtime/ready_queue.h"
@@ -152,7 +152,7 @@ class RunnerPool {
 
   const Options options_;
   // Held shared by who starts a thread. stop() takes it, so that it finds each thread either not begun or fully there.
-  std::shared_mutex starts_;
+  base::SharedMutex starts_;
   Listener* listener_ = nullptr;
   std::weak_ptr<const void> keep_alive_;
   ThreadState thread_state_{};
@@ -161,9 +161,9 @@ class RunnerPool {
   ReadyQueue ready_jobs_;
   ReadyQueue fresh_jobs_;
 
-  alignas(64) std::atomic<int> searching_{0};
-  std::atomic<int> parked_{0};
-  std::atomic<bool> stopping_{true};  // not started yet, or stop() was called
+  alignas(64) base::Atomic<int> searching_{0};
+  base::Atomic<int> parked_{0};
+  base::Atomic<bool> stopping_{true};  // not started yet, or stop() was called
   Alarm alarm_;
 
   // Order of locks: a queue's mutex and this one are never held together.
@@ -174,13 +174,13 @@ class RunnerPool {
   Runner* retired_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::size_t wave_ ABSL_GUARDED_BY(mutex_) = 0;  // how many runners are still to be started
 
-  std::atomic<int> starting_{0};
-  std::atomic<int> runners_{0};
-  std::atomic<int> stop_runners_{0};
+  base::Atomic<int> starting_{0};
+  base::Atomic<int> runners_{0};
+  base::Atomic<int> stop_runners_{0};
   // The places in use are among the first `places_used_`. Changed under the mutex; read without it.
   const std::size_t capacity_;
-  std::unique_ptr<std::atomic<Runner*>[]> places_;
-  std::atomic<std::size_t> places_used_{0};
+  std::unique_ptr<base::Atomic<Runner*>[]> places_;
+  base::Atomic<std::size_t> places_used_{0};
 };
 
 }  // namespace engin::runtime

@@ -6,9 +6,8 @@
 #include <shared_mutex>
 #include <utility>
 
-#include <unistd.h>
-
 #include "base/asymmetric_fence.h"
+#include "base/this_thread.h"
 #include "runtime/arena.h"
 #include "runtime/runner_pool.h"
 
@@ -27,7 +26,7 @@ RunnerPool::RunnerPool(Options options)
     : options_(std::move(options)),
       // One who retires gives its place back only when it has joined the one before.
       capacity_(static_cast<std::size_t>(options_.max_runners + kMaxStopRunners + 2)),
-      places_(std::make_unique<std::atomic<Runner*>[]>(capacity_)) {
+      places_(std::make_unique<base::Atomic<Runner*>[]>(capacity_)) {
   base::AsymmetricFence::prepare();
   const base::Lock lock(mutex_);
   parked_runners_.reserve(capacity_);
@@ -197,7 +196,7 @@ void RunnerPool::continue_wave() noexcept {
 void RunnerPool::run(void* runner_place) noexcept {
   Runner& runner = *static_cast<Runner*>(runner_place);
   RunnerPool& pool = runner.pool;
-  runner.thread_id.store(gettid(), std::memory_order_relaxed);
+  runner.thread_id.store(base::this_thread::id(), std::memory_order_relaxed);
   pool.thread_state_.apply();
   const bool core = runner.kind == Runner::Kind::Core;
   if (core) pool.continue_wave();

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "engin/errors.h"
 #include "runtime/control_runner.h"
 #include "runtime/growth_monitor.h"
@@ -37,7 +38,7 @@ class ThreadedRuntime final : public Runtime, public std::enable_shared_from_thi
   explicit ThreadedRuntime(const ThreadedOptions& options)
       : pool_(pool_options(options)), control_(pool_), monitor_(pool_, control_), name_(pool_options(options).name) {}
 
-  TimePoint now() const noexcept override { return Clock::now(); }
+  TimePoint now() const noexcept override { return base::now(); }
 
   void start(Listener& listener) override;
   void run_inline() noexcept override;
@@ -101,7 +102,7 @@ void ThreadedRuntime::run_inline() noexcept {
 }
 
 void ThreadedRuntime::stop() noexcept {
-  const TimePoint deadline = Clock::now() + kGrace;
+  const TimePoint deadline = base::now() + kGrace;
   control_.end();
   scheduler_.stop();
   monitor_.stop();
@@ -114,7 +115,7 @@ void ThreadedRuntime::stop() noexcept {
 std::uint64_t ThreadedRuntime::random_seed() noexcept {
   std::uint64_t seed = 0;
   if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == sizeof seed) return seed;
-  return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count()) ^ static_cast<std::uint64_t>(getpid());
+  return static_cast<std::uint64_t>(base::now().time_since_epoch().count()) ^ static_cast<std::uint64_t>(getpid());
 }
 
 Stats ThreadedRuntime::stats() const noexcept {

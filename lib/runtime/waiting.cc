@@ -4,23 +4,23 @@ namespace engin::runtime {
 
 bool WaitingRoom::wait(absl::FunctionRef<bool()> done, TimePoint deadline) {
   struct Counted {
-    explicit Counted(std::atomic<int>& n) : count(n) { count.fetch_add(1, std::memory_order_seq_cst); }
+    explicit Counted(base::Atomic<int>& n) : count(n) { count.fetch_add(1, std::memory_order_seq_cst); }
     Counted(const Counted&) = delete;
     Counted& operator=(const Counted&) = delete;
     ~Counted() { count.fetch_sub(1, std::memory_order_relaxed); }
-    std::atomic<int>& count;
+    base::Atomic<int>& count;
   };
   const Counted counted(waiters_);
   while (true) {
     const std::uint32_t changes = changes_.load(std::memory_order_acquire);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    base::thread_fence(std::memory_order_seq_cst);
     if (done()) return true;
     if (!base::futex_wait(changes_, changes, deadline)) return done();
   }
 }
 
 void WaitingRoom::notify() noexcept {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  base::thread_fence(std::memory_order_seq_cst);
   if (waiters_.load(std::memory_order_relaxed) == 0) return;
   changes_.fetch_add(1, std::memory_order_release);
   base::futex_wake_all(changes_);

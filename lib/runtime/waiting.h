@@ -2,10 +2,10 @@
 #ifndef ENGIN_LIB_RUNTIME_WAITING_H_
 #define ENGIN_LIB_RUNTIME_WAITING_H_
 
-#include <atomic>
 #include <stop_token>
 
 #include "absl/functional/function_ref.h"
+#include "base/atomic.h"
 #include "base/futex.h"
 #include "engin/detail/time.h"
 
@@ -22,7 +22,7 @@ class WaitingRoom {
  private:
   // A waiter counts itself, then asks; a notifier changes the condition, then reads the count; a fence stands between
   // the two on both sides. So either the notifier sees the waiter, or the waiter sees the change.
-  std::atomic<int> waiters_{0};
+  base::Atomic<int> waiters_{0};
   base::FutexWord changes_{0};
 };
 
