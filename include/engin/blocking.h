@@ -32,11 +32,13 @@ inline constexpr bool is_safe_operand = true;
 
 struct BlockingWait : Wait {
   using Call = void (*)(BlockingWait&, const std::stop_token&) noexcept;
-  explicit BlockingWait(Call c) noexcept : Wait(&arm_blocking, true), call(c), job(job_type) {}
+  BlockingWait(Call c, bool takes_token) noexcept
+      : Wait(&arm_blocking, true), call(c), wants_token(takes_token), job(job_type) {}
   ENGIN_EXPORT static bool arm_blocking(Wait& wait, Strand& strand) noexcept;
   ENGIN_EXPORT static const JobType job_type;
 
   Call call;
+  bool wants_token;
   struct CallJob : Job {
     using Job::Job;
     BlockingWait* wait = nullptr;
@@ -62,7 +64,7 @@ class [[nodiscard("co_await it")]] BlockingAwaiter : private BlockingWait {
   using R = decltype(invoke(std::declval<Plain&>(), std::declval<const std::stop_token&>()));
 
  public:
-  explicit BlockingAwaiter(F&& f) : BlockingWait(&call_it), f_(std::forward<F>(f)) {}
+  explicit BlockingAwaiter(F&& f) : BlockingWait(&call_it, takes_token), f_(std::forward<F>(f)) {}
   bool await_ready() const noexcept { return false; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> h) {

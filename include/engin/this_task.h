@@ -15,7 +15,7 @@
 namespace engin::this_task {
 
 /// The token of this attempt; in a hook, the hook's own.
-ENGIN_EXPORT std::stop_token stop_token() noexcept;
+ENGIN_EXPORT std::stop_token stop_token();
 
 /// The number of this attempt, from 1; 0 outside.
 ENGIN_EXPORT std::uint64_t attempt() noexcept;

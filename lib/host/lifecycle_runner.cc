@@ -24,8 +24,8 @@ struct SharedBody final : Body {
     body.ops->run(body, token, end, frame);
   }
   static void destroy_it(Body* self) noexcept { delete static_cast<SharedBody*>(self); }
-  static constexpr Ops plain{&run_it, &destroy_it, false};
-  static constexpr Ops coroutine{&run_it, &destroy_it, true};
+  static constexpr Ops plain{&run_it, &destroy_it, false, true};
+  static constexpr Ops coroutine{&run_it, &destroy_it, true, true};
 
   explicit SharedBody(std::shared_ptr<Body> shared)
       : Body{shared->ops->coroutine ? &coroutine : &plain}, body(std::move(shared)) {}

@@ -38,14 +38,14 @@ void Task::run_body(runtime::Job& job) noexcept {
 
 /// Attempt after attempt, for as long as they follow one another on this runner.
 void Task::run(bool resumed) noexcept {
-  JobContext context{JobContext::Kind::Body, &core_, this, &strand_, &token_};
+  JobContext context{JobContext::Kind::Body, &core_, this, &strand_, nullptr};
   const ContextScope scope(context);
   TimePoint now{};  // one clock read serves the end of an attempt and the start of the next, if nobody observes
   if (!resumed) now = core_.runtime().now();
   for (;;) {
     if (!resumed && !begin_attempt(now)) break;
     RawEnd end;
-    if (!token_.stop_possible()) [[unlikely]] {
+    if (body_->ops->takes_token && !token_.stop_possible()) [[unlikely]] {
       fail_for_want_of_memory(end);  // begin_attempt() got no stop state
     } else if (!(series_ ? run_series(resumed, end) : call(resumed, end))) {
       return;  // the strand has left this thread
@@ -97,9 +97,11 @@ bool Task::call(bool resumed, RawEnd& end) noexcept {
 bool Task::begin_attempt(TimePoint now) noexcept {
   std::unique_ptr<Failure> old_attached;  // of the attempt before; the user's, so destroyed outside the lock
   std::stop_source fresh(std::nostopstate);
-  try {
-    fresh = std::stop_source();
-  } catch (...) {  // bad_alloc: this attempt's failure; call()
+  if (body_->ops->takes_token) {
+    try {
+      fresh = std::stop_source();
+    } catch (...) {  // bad_alloc: this attempt's failure; run()
+    }
   }
   {
     Section section(*this);
@@ -128,8 +130,10 @@ bool Task::begin_attempt(TimePoint now) noexcept {
     ++attempt_;
     began_ = now;
     turn_ = {attempt_, now};
-    std::swap(stop_source_, fresh);
-    token_ = stop_source_.get_token();
+    if (token_.stop_possible() || fresh.stop_possible()) {
+      std::swap(stop_source_, fresh);
+      token_ = stop_source_.get_token();
+    }
     if (options_->heartbeat_timeout > Duration::zero()) {
       last_beat_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
       arm_watch(detail::saturating_add(now, options_->heartbeat_timeout));

@@ -106,12 +106,15 @@ const JobType BlockingWait::job_type{
       BlockingWait& wait = *static_cast<CallJob&>(job).wait;
       Strand& strand = *wait.strand;
       Task& task = strand.task();
-      {
-        const std::stop_token token = task.token_of(strand);
+      try {
+        const std::stop_token none;
+        const std::stop_token& token = wait.wants_token ? task.token_of(strand) : none;
         JobContext context{task.is_body(strand) ? JobContext::Kind::Blocking : JobContext::Kind::Hook, &task.core(),
-                           &task, nullptr, &token};
+                           &task, nullptr, task.is_body(strand) ? nullptr : &task.token_of(strand)};
         const ContextScope scope(context);
         wait.call(wait, token);
+      } catch (...) {  // no memory for a token
+        wait.exception = std::current_exception();
       }
       task.resume_later(strand, Lane::Ready);  // the frame, and this job in it, may be gone after this
     },
@@ -141,7 +144,9 @@ SuspendWait::~SuspendWait() = default;
 bool SuspendWait::arm_suspend(Wait& wait, Strand& strand) noexcept {
   auto& self = static_cast<SuspendWait&>(wait);
   wait.result = Wait::Result::Done;
+  std::stop_token token;
   try {
+    token = strand.task().token_of(strand);
     self.state = std::make_shared<SuspendState>();
     self.start(self, self.state);
   } catch (...) {
@@ -152,7 +157,7 @@ bool SuspendWait::arm_suspend(Wait& wait, Strand& strand) noexcept {
     }
     return true;
   }
-  self.at_stop.emplace(strand.task().token_of(strand), CancelAtStop{&self});
+  self.at_stop.emplace(std::move(token), CancelAtStop{&self});
   const std::shared_ptr<SuspendState> state = self.state;
   const std::lock_guard lock(state->mutex);
   if (state->called) return true;

@@ -17,9 +17,9 @@ struct JobContext {
   enum class Kind : std::uint8_t { Body, Hook, Blocking, StopCallback, Observer };
   Kind kind;
   Core* core;
-  Task* task;      // null: an observer or a callback of the supervisor as a whole
-  Strand* strand;  // what a co_await here would leave; null where none may
-  const std::stop_token* token;
+  Task* task;                    // null: an observer or a callback of the supervisor as a whole
+  Strand* strand;                // what a co_await here would leave; null where none may
+  const std::stop_token* token;  // null: the attempt's (Task::token())
 };
 
 inline JobContext* current_job() noexcept { return static_cast<JobContext*>(base::context_slot()); }

@@ -206,9 +206,10 @@ bool Task::stop_request_due() const {
 
 void Task::run_stop_job(runtime::Job& job) noexcept {
   Task& task = of_stop_job(job);
-  JobContext context{JobContext::Kind::StopCallback, &task.core_, &task, nullptr, &task.token_};
-  const ContextScope scope(context);
   std::stop_source source(std::nostopstate);
+  std::stop_token token;
+  JobContext context{JobContext::Kind::StopCallback, &task.core_, &task, nullptr, &token};
+  const ContextScope scope(context);
   bool dispose = false;
   bool request = false;
   {
@@ -234,6 +235,7 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
     task.core_.disposal_ends();
   }
   if (request) {
+    token = source.get_token();
     source.request_stop();  // runs the user's stop callbacks
     task.cut_short(task.strand_);
     Section section(task);

@@ -127,7 +127,16 @@ void Task::count_cut_short(Strand& strand) noexcept {
   note(section, EventKind::StopIgnored, core_.runtime().now(), [&](Event& e) { e.reason = reason; });
 }
 
-std::stop_token Task::token_of(const Strand& strand) const noexcept { return is_body(strand) ? token_ : hook_->token; }
+const std::stop_token& Task::token_of(const Strand& strand) { return is_body(strand) ? token() : hook_->token; }
+
+const std::stop_token& Task::token() {
+  if (token_.stop_possible()) return token_;
+  std::stop_source source;
+  const base::Lock lock(mutex);
+  if (stop_requested_.load(std::memory_order_relaxed)) source.request_stop();  // nobody has a callback on it yet
+  stop_source_ = std::move(source);
+  return token_ = stop_source_.get_token();
+}
 
 void Task::drop_timer(Strand& strand) {
   if (core_.runtime().cancel(strand.timer)) unref();

@@ -152,7 +152,9 @@ class Task {
   void resume_later(Strand& strand, runtime::Lane lane) noexcept;
   bool stop_reached(const Strand& strand) const noexcept;
   bool is_body(const Strand& strand) const noexcept { return &strand == &strand_; }
-  std::stop_token token_of(const Strand& strand) const noexcept;
+  const std::stop_token& token_of(const Strand& strand);
+  /// Of the live attempt; for its strand's owner. Made when first asked for, unless the callable takes it. bad_alloc.
+  const std::stop_token& token();
 
   // --- stop.cc
   static void run_hook(runtime::Job& job) noexcept;
@@ -279,7 +281,7 @@ class Task {
   runtime::Timer watch_;   // heartbeat; once stopping: the stop timeout
 
   std::stop_source stop_source_ ABSL_GUARDED_BY(mutex){std::nostopstate};
-  std::stop_token token_;  // of the live attempt; the strand owner's
+  std::stop_token token_;  // of the live attempt, once it was asked for; the strand owner's
   struct Turn {
     std::uint64_t attempt = 0;
     TimePoint began{};  // the attempt; of a periodic task, the call

@@ -18,11 +18,13 @@ JobContext* job_of_task() noexcept {
   return job != nullptr && job->task != nullptr && job->kind != JobContext::Kind::Observer ? job : nullptr;
 }
 
+const std::stop_token& token_of(const JobContext& job) { return job.token != nullptr ? *job.token : job.task->token(); }
+
 }  // namespace
 
-std::stop_token stop_token() noexcept {
+std::stop_token stop_token() {
   const JobContext* job = job_of_task();
-  return job != nullptr && job->token != nullptr ? *job->token : std::stop_token();
+  return job != nullptr ? token_of(*job) : std::stop_token();
 }
 
 std::uint64_t attempt() noexcept {
@@ -32,12 +34,12 @@ std::uint64_t attempt() noexcept {
 
 bool detail::sleep_for(Duration d) {
   const JobContext* job = job_of_task();
-  if (job == nullptr || job->token == nullptr) {
+  if (job == nullptr) {
     if (d > Duration::zero()) std::this_thread::sleep_for(d);
     return true;
   }
   auto& runtime = job->core->runtime();
-  return runtime.sleep(*job->token, engin::detail::saturating_add(runtime.now(), d));
+  return runtime.sleep(token_of(*job), engin::detail::saturating_add(runtime.now(), d));
 }
 
 void ready() {

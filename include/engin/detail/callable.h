@@ -37,6 +37,7 @@ struct Body {
     void (*run)(Body&, const std::stop_token&, RawEnd&, PromiseBase*& frame) noexcept;
     void (*destroy)(Body*) noexcept;
     bool coroutine;
+    bool takes_token;
   };
   const Ops* ops;
 };
@@ -139,7 +140,7 @@ struct BodyOf final : Body {
   }
   static void destroy_it(Body* body) noexcept { delete static_cast<BodyOf*>(body); }
 
-  static constexpr Ops ops_of{&run_it, &destroy_it, is_co<Result>};
+  static constexpr Ops ops_of{&run_it, &destroy_it, is_co<Result>, CallResult<F>::takes_token};
   F callable;
 };
 
