@@ -1,11 +1,23 @@
-// std::mutex with the annotations that clang's -Wthread-safety checks.
+// A mutex with the annotations that clang's -Wthread-safety checks. Each task has one, and each restart takes it, so it
+// is one word and its usual path is inlined (docs/adr/0007-one-word-mutex.md).
 #ifndef ENGIN_LIB_BASE_MUTEX_H_
 #define ENGIN_LIB_BASE_MUTEX_H_
 
 #include <atomic>
+#include <cstdint>
 #include <mutex>
 
 #include "absl/base/thread_annotations.h"
+#include "base/futex.h"
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ENGIN_MUTEX_IS_STD
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define ENGIN_MUTEX_IS_STD
+#endif
 
 namespace engin::base {
 
@@ -27,6 +39,29 @@ class NoLockPoint {
   }
 };
 
+#ifdef ENGIN_MUTEX_IS_STD
+using RawMutex = std::mutex;  // ThreadSanitizer knows it, and so finds locks taken in different orders
+#else
+/// A futex: free, held, or held while others sleep. Drepper, "Futexes are tricky", 2011, mutex 2.
+class RawMutex {
+ public:
+  void lock() noexcept {
+    std::uint32_t seen = Free;
+    if (!word_.compare_exchange_strong(seen, Held, std::memory_order_acquire, std::memory_order_relaxed)) [[unlikely]]
+      lock_slowly();
+  }
+  void unlock() noexcept {
+    if (word_.exchange(Free, std::memory_order_release) == Contended) [[unlikely]]
+      futex_wake(word_, 1);
+  }
+
+ private:
+  enum : std::uint32_t { Free, Held, Contended };
+  void lock_slowly() noexcept;
+  FutexWord word_{Free};
+};
+#endif
+
 class ABSL_LOCKABLE Mutex {
  public:
   Mutex() = default;
@@ -40,11 +75,11 @@ class ABSL_LOCKABLE Mutex {
     mutex_.unlock();
     NoLockPoint::tell(-1);
   }
-  /// For std::condition_variable, with the lock held.
-  std::mutex& native() ABSL_LOCK_RETURNED(this) { return mutex_; }
+  /// Without the lock point.
+  RawMutex& native() ABSL_LOCK_RETURNED(this) { return mutex_; }
 
  private:
-  std::mutex mutex_;
+  RawMutex mutex_;
 };
 
 /// Holds a Mutex for a scope; may let go of it early.

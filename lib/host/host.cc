@@ -255,9 +255,7 @@ int Host::stop() {
       lock.lock();
       continue;
     }
-    std::unique_lock<std::mutex> native(mutex_.native(), std::adopt_lock);
-    changed_.wait_for(native, std::chrono::seconds(1));
-    native.release();
+    changed_.wait_for(lock, std::chrono::seconds(1));
   }
   return report_.exit_code;
 }

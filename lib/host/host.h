@@ -72,7 +72,7 @@ class Host {
   bool told_unneeded_ ABSL_GUARDED_BY(assembly_mutex_) = false;
 
   mutable base::Mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable_any changed_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::Built;
   bool begun_ ABSL_GUARDED_BY(mutex_) = false;
   bool in_run_ ABSL_GUARDED_BY(mutex_) = false;

@@ -5,7 +5,7 @@
 #include "base/asymmetric_fence.h"
 #include "base/clock.h"
 #include "base/this_thread.h"
-#include "runtime/spin.h"
+#include "base/spin.h"
 
 // Posting, taking, searching, parking. Threads come and go in runner_threads.cc.
 namespace engin::runtime {
@@ -192,7 +192,7 @@ Job* RunnerPool::spin(Runner& runner) noexcept {
   if (job != nullptr || searching_.load(std::memory_order_relaxed) > 1) return job;
   const TimePoint end = base::now() + kSpin;
   while (!stopping_.load(std::memory_order_relaxed)) {
-    for (int i = 0; i < 16; ++i) spin_pause();
+    for (int i = 0; i < 16; ++i) base::spin_pause();
     if ((job = try_next(runner)) != nullptr) return job;
     if (base::now() >= end) break;
   }

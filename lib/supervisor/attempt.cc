@@ -42,10 +42,11 @@ void Task::run(bool resumed) noexcept {
   const ContextScope scope(context);
   TimePoint now{};  // one clock read serves the end of an attempt and the start of the next, if nobody observes
   if (!resumed) now = core_.runtime().now();
+  Next next = resumed ? Next::Begun : Next::Again;
   for (;;) {
-    if (!resumed && !begin_attempt(now)) break;
+    if (next == Next::Again && !begin_attempt(now)) break;
     RawEnd end;
-    if (body_->ops->takes_token && !token_.stop_possible()) [[unlikely]] {
+    if (takes_token_ && !token_.stop_possible()) [[unlikely]] {
       fail_for_want_of_memory(end);  // begin_attempt() got no stop state
     } else if (!(series_ ? run_series(resumed, end) : call(resumed, end))) {
       return;  // the strand has left this thread
@@ -54,7 +55,8 @@ void Task::run(bool resumed) noexcept {
 #ifndef NDEBUG
     report_left_behind();
 #endif
-    if (!end_attempt(end, now)) break;
+    next = end_attempt(end, now);
+    if (next == Next::None) break;
     if (outbox_) now = core_.runtime().now();  // the observers took their time
     core_.runtime().next_job(*strand_.job.type);
   }
@@ -97,7 +99,7 @@ bool Task::call(bool resumed, RawEnd& end) noexcept {
 bool Task::begin_attempt(TimePoint now) noexcept {
   std::unique_ptr<Failure> old_attached;  // of the attempt before; the user's, so destroyed outside the lock
   std::stop_source fresh(std::nostopstate);
-  if (body_->ops->takes_token) {
+  if (takes_token_) {
     try {
       fresh = std::stop_source();
     } catch (...) {  // bad_alloc: this attempt's failure; run()
@@ -105,44 +107,46 @@ bool Task::begin_attempt(TimePoint now) noexcept {
   }
   {
     Section section(*this);
-    // The one place where an attempt starts. Whoever stops the task changes its state first, and whoever begins the
-    // shutdown sets its mark first; both under or before this lock.
-    if (state_ != TaskState::Queued || core_.shutting_down()) {
-      queued_ = false;
-      return false;
-    }
-    if (outbox_ && (outbox_->delivering || !outbox_->events.empty())) {
-      held_back_ = true;  // an observer has not heard of the last attempt yet; it comes back by end_hold()
+    if (outbox_ && state_ == TaskState::Queued && (outbox_->delivering || !outbox_->events.empty())) {
+      held_back_ = true;  // an observer has not heard of the last attempt yet; it comes back by deliver()
       ref();
       return false;
     }
-    queued_ = false;
-    queued_for_ = now - since_;
-    old_attached = std::move(attached_);
-    move_to(TaskEvent::Begin, now, section);
-    live_ = true;
-    ready_ = false;
-    stalled_since_ = TimePoint::min();
-    outcome_fixed_ = false;
-    stop_requested_.store(false, std::memory_order_relaxed);
-    stop_reason_ = StopReason::None;
-    stop_deadline_ = TimePoint::max();
-    ++attempt_;
-    began_ = now;
-    turn_ = {attempt_, now};
-    if (token_.stop_possible() || fresh.stop_possible()) {
-      std::swap(stop_source_, fresh);
-      token_ = stop_source_.get_token();
-    }
-    if (options_->heartbeat_timeout > Duration::zero()) {
-      last_beat_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-      arm_watch(detail::saturating_add(now, options_->heartbeat_timeout));
-    }
-    note(section, EventKind::AttemptStarted, now);
+    if (!try_begin(now, fresh, old_attached, section)) return false;
     section.deliver_here();
   }
   deliver();
   if (series_) begin_series(now);
+  return true;
+}
+
+/// The one place where an attempt starts. Whoever stops the task changes its state first, and whoever begins the
+/// shutdown sets its mark first; both under or before this lock.
+bool Task::try_begin(TimePoint now, std::stop_source& fresh, std::unique_ptr<Failure>& old_attached, Section& section) {
+  queued_ = false;
+  if (state_ != TaskState::Queued || core_.shutting_down()) return false;
+  queued_for_ = now - since_;
+  old_attached = std::move(attached_);
+  move_to(TaskEvent::Begin, now, section);
+  live_ = true;
+  ready_ = false;
+  stalled_since_ = TimePoint::min();
+  outcome_fixed_ = false;
+  stop_requested_.store(false, std::memory_order_relaxed);
+  stop_reason_ = StopReason::None;
+  stop_deadline_ = TimePoint::max();
+  ++attempt_;
+  began_ = now;
+  turn_ = {attempt_, now};
+  if (token_.stop_possible() || fresh.stop_possible()) {
+    std::swap(stop_source_, fresh);
+    token_ = stop_source_.get_token();
+  }
+  if (options_->heartbeat_timeout > Duration::zero()) {
+    last_beat_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+    arm_watch(detail::saturating_add(now, options_->heartbeat_timeout));
+  }
+  note(section, EventKind::AttemptStarted, now);
   return true;
 }
 
@@ -181,8 +185,8 @@ bool Task::ask_retry_if(const RawEnd& end, const FailureText& text) noexcept {
   }
 }
 
-/// True: the next attempt follows at once, on this runner.
-bool Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
+/// What follows on this runner.
+Task::Next Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
   now = core_.runtime().now();
   bool failed = end.kind != RawEnd::Kind::Returned;
   FailureText text;
@@ -197,8 +201,11 @@ bool Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
     text = FailureText::unresponsive(now, now - turn_.began, turn_.attempt);
     room = failure_room();
   }
-  bool again = false;
-  RawEnd garbage;  // what the user's failure leaves behind is destroyed outside the lock
+  Next next = Next::None;
+  // What is the user's, and a stop state that somebody asked for, are destroyed outside the lock.
+  RawEnd garbage;
+  std::unique_ptr<Failure> old_attached;
+  std::stop_source old_source(std::nostopstate);
   {
     Section section(*this);
     const AttemptEnd what = classify_end(failed);
@@ -211,12 +218,18 @@ bool Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
     if (what == AttemptEnd::Returned) ++completed_;
     if (what == AttemptEnd::Failed) count_failure(text, end, room, section);
     if (what == AttemptEnd::Stopped && failed) attach(text, end);
-    again = after_attempt(what, retry, now, section);
+    if (after_attempt(what, retry, now, section)) {
+      next = Next::Again;
+      // If nothing has to be told, and no memory be had, in between, it begins in the same section.
+      if (!outbox_ && !series_ && !takes_token_) {
+        next = try_begin(now, old_source, old_attached, section) ? Next::Begun : Next::None;
+      }
+    }
     section.deliver_here();
     garbage = std::move(end);
   }
   deliver();
-  return again;
+  return next;
 }
 
 void Task::count_failure(const FailureText& text, RawEnd& end, FailureMemory::Room& room, Section& section) {
@@ -252,7 +265,8 @@ Duration Task::next_delay(TimePoint now) {
   const TimePoint healthy_since = ready_ ? ready_at_ : began_;
   if (now - healthy_since >= backoff.reset_after) streak_ = 0;
   ++streak_;
-  return backoff.delay(streak_, core_.random(id_, attempt_));
+  const Backoff::Range range = backoff.range(streak_);
+  return range.earliest == range.latest ? range.earliest : backoff.delay(streak_, core_.random(id_, attempt_));
 }
 
 bool Task::restart_allowed(TimePoint at) { return !window_ || window_->allow(at, options_->restart_limit); }

@@ -38,7 +38,10 @@ struct FailureText {
     uptime = other.uptime;
     attempt = other.attempt;
     size = other.size;
-    std::memcpy(text, other.text, size);
+    // In steps of a fixed size: compilers make slow work of so short a copy whose size they do not know.
+    constexpr std::size_t Step = 32;
+    static_assert(MaxText % Step == 0);
+    for (std::size_t at = 0; at < size; at += Step) std::memcpy(text + at, other.text + at, Step);
     return *this;
   }
 
@@ -54,15 +57,16 @@ class FailureMemory {
  public:
   /// Room for what the next failure needs. Allocates: not under a lock.
   struct Room {
-    std::unique_ptr<FailureText> latest;
-    struct History;
+    struct History {
+      static constexpr std::size_t Kept = 16;
+      std::array<FailureText, Kept> first;
+      std::array<FailureText, Kept> last;  // a ring
+      std::uint64_t count = 0;
+    };
+    std::unique_ptr<FailureText> only;
     std::unique_ptr<History> history;
-    Room() noexcept;
-    Room(Room&&) noexcept;
-    Room& operator=(Room&&) noexcept;
-    ~Room();
   };
-  bool wants_room() const noexcept { return !latest_ || (!history_ && count_ > 0); }
+  bool wants_room() const noexcept { return !history_ && (!only_ || count_ > 0); }
   static Room make_room(bool first) noexcept;
 
   /// Keeps it, and takes exception and Status out of `end`. The exception that it takes the place of goes to `old`, to
@@ -76,12 +80,12 @@ class FailureMemory {
   std::vector<Failure> last() const;
   /// Hands out the exception that is kept.
   std::exception_ptr take_exception() noexcept { return std::exchange(exception_, nullptr); }
-  ~FailureMemory();
-  FailureMemory() noexcept;
 
  private:
   std::uint64_t count_ = 0;
-  std::unique_ptr<FailureText> latest_;
+  const FailureText* newest() const noexcept;
+
+  std::unique_ptr<FailureText> only_;  // until there is a history
   std::exception_ptr exception_;
   absl::Status status_;
   std::unique_ptr<Room::History> history_;

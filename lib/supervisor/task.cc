@@ -74,6 +74,7 @@ HookRun::HookRun(Task& task, Hook h)
 Task::Task(Core& core, BodyPtr body, std::unique_ptr<TaskOptions> options, const PeriodicSpec* periodic,
            std::source_location where)
     : core_(core),
+      takes_token_(body->ops->takes_token),
       body_(std::move(body)),
       owned_options_(std::move(options)),
       options_(owned_options_ ? owned_options_.get() : &core.options().defaults),

@@ -194,8 +194,11 @@ class Task {
   bool call(bool resumed, RawEnd& end) noexcept;
   void report_left_behind() const noexcept;
   static void fail_for_want_of_memory(RawEnd& end) noexcept;
+  enum class Next : std::uint8_t { None, Again, Begun };
   bool begin_attempt(TimePoint now) noexcept;
-  bool end_attempt(RawEnd& end, TimePoint& now) noexcept;
+  bool try_begin(TimePoint now, std::stop_source& fresh, std::unique_ptr<Failure>& old_attached, Section& section)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  Next end_attempt(RawEnd& end, TimePoint& now) noexcept;
   bool ask_retry_if(const RawEnd& end, const FailureText& text) noexcept;
   FailureMemory::Room failure_room() noexcept;
   bool stopped_as_unresponsive() noexcept;
@@ -268,6 +271,7 @@ class Task {
   std::atomic<std::uint32_t> refs_{1};
   std::atomic<std::uint32_t> handles_{0};
 
+  const bool takes_token_;
   BodyPtr body_;  // the owner of the strand's; after the end: the disposer's
   std::unique_ptr<TaskOptions> owned_options_;
   const TaskOptions* options_;

@@ -1,7 +1,7 @@
-#ifndef ENGIN_LIB_RUNTIME_SPIN_H_
-#define ENGIN_LIB_RUNTIME_SPIN_H_
+#ifndef ENGIN_LIB_BASE_SPIN_H_
+#define ENGIN_LIB_BASE_SPIN_H_
 
-namespace engin::runtime {
+namespace engin::base {
 
 /// Tells the processor that this thread waits for another one.
 inline void spin_pause() noexcept {
@@ -12,6 +12,6 @@ inline void spin_pause() noexcept {
 #endif
 }
 
-}  // namespace engin::runtime
+}  // namespace engin::base
 
-#endif  // ENGIN_LIB_RUNTIME_SPIN_H_
+#endif  // ENGIN_LIB_BASE_SPIN_H_
