@@ -75,6 +75,7 @@ bool LifecycleRunner::start_all() {
   while (auto hook = next_to_start(at++)) {
     const Ended ended = hook->on_start ? run(hook->on_start, "on_start of " + hook->name, hook->timeout, true)
                                        : Ended{.in_time = true, .outcome = Outcome(Outcome::Completed)};
+    if (ended.never_ran && interrupted()) return false;
     if (!ended.clean()) {
       note_failure(*hook, "on_start", ended);
       // Asked to stop meanwhile: what it throws then is how it ends, and no failed start.
@@ -176,6 +177,7 @@ LifecycleRunner::Ended LifecycleRunner::run(const Hook& hook, std::string name, 
     if (interruptible) ended.outcome = await(task, grace_, false);
     if (!ended.outcome) late_.emplace_back(name, task);
   }
+  ended.never_ran = ended.outcome && task.snapshot().started == 0;
   const base::Lock lock(mutex_);
   running_ = TaskHandle();
   running_name_.clear();

@@ -49,6 +49,7 @@ class LifecycleRunner {
  private:
   struct Ended {
     bool in_time = false;
+    bool never_ran = false;
     std::optional<Outcome> outcome = std::nullopt;  // none: it still runs
     bool clean() const { return in_time && !outcome->failure(); }
   };

@@ -1,6 +1,7 @@
 // What runs, in which order, and how it ends; in virtual time where it can.
 #include "engin/engin.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -325,6 +326,96 @@ TEST_F(EnginTest, AStartThatHangsIsCutOffAfterItsTimeout) {
   EXPECT_FALSE(app.report().has_stragglers());
 }
 
+TEST_F(EnginTest, WhatAProviderThrowsNeedNotBeAStandardException) {
+  for (auto fail : {+[](Lifecycle&) { throw 42; },
+                    +[](Lifecycle& lifecycle) { lifecycle.hook({.name = "h", .on_start = [] { throw 42; }}); }}) {
+    Engin app(Supply(options()), Supply(std::ref(log)), Provide([](Log& l) { return Part<1>(l); }),
+              Entrypoint<Part<1>>(), Invoke(fail));
+    log.clear();
+    EXPECT_THROW(app.start(), StartFailed);
+    EXPECT_THAT(app.report().start_failure, HasSubstr("failed: int"));
+    EXPECT_THAT(log, ElementsAre("make 1", "destroy 1"));
+  }
+}
+
+struct ThrowsWhenMoved {
+  ThrowsWhenMoved() = default;
+  ThrowsWhenMoved(ThrowsWhenMoved&& other) noexcept(false) : moves(other.moves + 1) {
+    if (moves > allowed) throw std::runtime_error("too heavy");
+  }
+  int moves = 0;
+  static inline int allowed = 0;
+};
+
+// Each copy or move of what is handed over may throw, from Supply() to what a parameter gets.
+TEST_F(EnginTest, ASuppliedValueMayThrowWheneverItIsMoved) {
+  int outcomes[3] = {};  // not made; not started; ran
+  for (ThrowsWhenMoved::allowed = 0; outcomes[2] == 0; ++ThrowsWhenMoved::allowed) {
+    ASSERT_LT(ThrowsWhenMoved::allowed, 20);
+    log.clear();
+    bool made = false;
+    try {
+      Engin app(Supply(options()), Supply(std::ref(log)), Supply(ThrowsWhenMoved()),
+                Provide([](Log& l) { return Part<1>(l); }), Invoke([](Part<1>&, ThrowsWhenMoved&) {}));
+      made = true;
+      app.start();
+      ++outcomes[2];
+    } catch (const StartFailed& error) {
+      EXPECT_TRUE(made);
+      EXPECT_THAT(error.what(), AllOf(HasSubstr("needs ThrowsWhenMoved <- Supply"), HasSubstr("too heavy")));
+      ++outcomes[1];
+    } catch (const std::runtime_error&) {
+      EXPECT_FALSE(made);
+      ++outcomes[0];
+    }
+    EXPECT_EQ(std::count(log.begin(), log.end(), "make 1"), std::count(log.begin(), log.end(), "destroy 1"));
+  }
+  EXPECT_GT(outcomes[0], 0);
+  EXPECT_GT(outcomes[1], 0);
+}
+
+TEST_F(EnginTest, AProviderThatFailsLeavesHooksThatWereOnlyRegisteredAlone) {
+  Engin app(Supply(options()), Invoke([&](Lifecycle& lifecycle) { lifecycle.hook(logging("one")); }),
+            Invoke([] { throw std::runtime_error("late"); }));
+  EXPECT_THROW(app.start(), StartFailed);
+  EXPECT_THAT(log, IsEmpty());
+}
+
+TEST_F(EnginTest, AStopThatFailsAfterAFailedStartIsReportedBesideIt) {
+  Engin app(Supply(options()), Invoke([&](Lifecycle& lifecycle) {
+              lifecycle.hook(logging("one"));
+              lifecycle.hook({.name = "two", .on_stop = [] { throw std::runtime_error("two stays"); }});
+              lifecycle.hook({.name = "three", .on_start = [] { return absl::InternalError("three does not"); }});
+            }));
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(app.run(), 3);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), AllOf(HasSubstr("two stays"), HasSubstr("three does not")));
+  EXPECT_THAT(log, ElementsAre("start one", "stop one"));
+  const auto report = app.report();
+  ASSERT_EQ(report.lifecycle.size(), 2U);
+  EXPECT_EQ(report.lifecycle[0].what, "on_start");
+  EXPECT_EQ(report.lifecycle[1].what, "on_stop");
+}
+
+TEST_F(EnginTest, AStartThatNeverEndsRollsBackAroundIt) {
+  auto given = options();
+  given.on_straggler = OnStraggler::Abandon;
+  engin::Wakeup never;
+  Engin app(Supply(given), Supply(std::ref(log)), Provide([](Log& l) { return Part<1>(l); }), Entrypoint<Part<1>>(),
+            Invoke([&](Lifecycle& lifecycle) {
+              lifecycle.hook(logging("one"));
+              lifecycle.hook({.name = "two",
+                              .on_start = [&]() -> Co<> { (void)co_await never.wait(engin::ignore_stop); },
+                              .on_stop = [this] { log.push_back("stop two"); }});
+            }));
+  EXPECT_THROW(app.start(), StartFailed);
+  EXPECT_THAT(log, ElementsAre("make 1", "start one", "stop one")) << "no value was destroyed under what still runs";
+  EXPECT_THAT(app.report().unfinished_hooks, ElementsAre("on_start of two"));
+  EXPECT_EQ(app.report().exit_code, 3);
+  never.notify_all();
+  world.run_until_idle();
+}
+
 // ---- stops that fail
 
 TEST_F(EnginTest, StopsThatFailAreCollectedAndSkipNoOther) {
@@ -521,6 +612,95 @@ TEST_F(EnginTest, AStopDuringALifecycleStartFiresItsTokenAndRollsBack) {
   EXPECT_EQ(app.report().supervisor->cause.reason, "too slow");
 }
 
+TEST_F(EnginTest, AnInvocationMayRequestTheStopAndIsToldThatItCannotWaitForIt) {
+  Engin* self = nullptr;
+  Engin app(Supply(options()), Invoke([&](Lifecycle& lifecycle) {
+              lifecycle.hook(logging("one"));
+              EXPECT_THROW(self->stop(), WouldDeadlock);
+            }),
+            Invoke([this] { log.push_back("not reached"); }));
+  self = &app;
+  EXPECT_EQ(app.run(), 0);
+  EXPECT_THAT(log, IsEmpty());
+}
+
+TEST_F(EnginTest, ADestructorIsToldThatItCannotWaitForTheStop) {
+  struct Stops {
+    Stops(Engin*& engin, int& count) : self(&engin), told(&count) {}
+    Stops(const Stops&) = delete;
+    ~Stops() {
+      EXPECT_THROW((*self)->stop(), WouldDeadlock);
+      ++*told;
+    }
+    Engin** self;
+    int* told;
+  };
+  Engin* self = nullptr;
+  int told = 0;
+  Engin app(Supply(options()), Provide([&] { return Stops(self, told); }), Entrypoint<Stops>());
+  self = &app;
+  app.start();
+  EXPECT_EQ(app.stop(), 0);
+  EXPECT_EQ(told, 1);
+}
+
+// A shutdown hook, an observer and a stop callback are user code of the supervisor, as a task is.
+TEST_F(EnginTest, WhatRunsInTheSupervisorIsToldThatItCannotWaitForTheStop) {
+  Engin* self = nullptr;
+  std::vector<std::string> told;
+  const auto try_stop = [&](const char* who) {
+    try {
+      self->stop();
+    } catch (const WouldDeadlock&) {
+      told.emplace_back(who);
+    }
+  };
+  struct Watcher final : engin::Observer {
+    explicit Watcher(std::function<void()> f) : on_begin(std::move(f)) {}
+    void on_event(const engin::Event& event) override {
+      if (event.kind == engin::EventKind::ShutdownBegan) on_begin();
+    }
+    std::function<void()> on_begin;
+  };
+  auto given = options();
+  given.observers = {std::make_shared<Watcher>([&] { try_stop("observer"); })};
+  {
+    Engin app(Supply(given), Invoke([&](Supervisor& s) {
+                s.supervise(
+                    [](std::stop_token) -> Co<> {
+                      while (co_await engin::sleep_for(1h)) {
+                      }
+                    },
+                    {.name = "t", .shutdown_hook = [&] { try_stop("hook"); }});
+              }));
+    self = &app;
+    app.start();
+    const std::stop_callback on_stop(app.stop_token(), [&] { try_stop("callback"); });
+    world.run_until_idle();
+    EXPECT_EQ(app.stop(), 0);
+  }
+  EXPECT_THAT(told, ::testing::UnorderedElementsAre("observer", "hook", "callback"));
+}
+
+TEST_F(EnginTest, ItCanBeLookedAtWhileItRunsAndAfterwards) {
+  Engin* self = nullptr;
+  Engin app(Supply(options()), Supply(std::ref(log)), Provide([](Log& l) { return Part<1>(l); }),
+            Invoke([&](Supervisor& s, Part<1>&) {
+              s.supervise([&] {
+                self->check();
+                log.push_back(std::to_string(self->graph().nodes.size()));
+                EXPECT_EQ(self->report().exit_code, 0);
+              });
+            }));
+  self = &app;
+  app.start();
+  world.run_until_idle();
+  EXPECT_THAT(log, ElementsAre("make 1", "6"));
+  EXPECT_EQ(app.stop(), 0);
+  EXPECT_EQ(app.graph().nodes.size(), 6U);
+  EXPECT_FALSE(app.stop_token().stop_possible());
+}
+
 TEST_F(EnginTest, TheDestructorStops) {
   {
     Engin app(Supply(options()), Supply(std::ref(log)), Provide([](Log& l) { return Part<1>(l); }),
@@ -608,6 +788,60 @@ TEST(EnginThreadsTest, AStopDuringStartUpFromAnotherThreadWaitsUntilAllIsDown) {
     });
     app.start();
     other.join();
+  }
+}
+
+TEST(EnginThreadsTest, TwoThreadsMayStopWhileItStarts) {
+  for (int round = 0; round < 100; ++round) {
+    std::promise<void> starting;
+    const auto started = starting.get_future().share();
+    std::atomic<int> ups{0};
+    std::atomic<int> downs{0};
+    const auto counted = [&](const char* name) {
+      return engin::LifecycleHook{.name = name, .on_start = [&] { ++ups; }, .on_stop = [&] { ++downs; }};
+    };
+    Engin app(Supply(SupervisorOptions{.default_observer = false}),
+              Invoke([&](Lifecycle& lifecycle, Supervisor& supervisor) {
+                lifecycle.hook(counted("a"));
+                lifecycle.hook(counted("b"));
+                starting.set_value();
+                try {
+                  supervisor.supervise([] {});
+                } catch (const engin::SupervisorStopping&) {
+                }
+              }));
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 2; ++i) {
+      threads.emplace_back([&, i] {
+        started.wait();
+        if (i == 0) app.request_stop("enough");
+        EXPECT_EQ(app.stop(), 0);
+        EXPECT_EQ(ups, downs) << "when stop() returns, all is down";
+      });
+    }
+    app.start();
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(app.report().exit_code, 0);
+  }
+}
+
+TEST(EnginThreadsTest, OnlyOneOfTwoThreadsRunsIt) {
+  for (int round = 0; round < 50; ++round) {
+    std::atomic<int> refused{0};
+    Engin app(engin::handle_signals(false), Supply(SupervisorOptions{.default_observer = false}),
+              Invoke([](Supervisor& s) { s.supervise([] {}, {.on_return = OnReturn::Shutdown}); }));
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 2; ++i) {
+      threads.emplace_back([&] {
+        try {
+          EXPECT_EQ(app.run(), 0);
+        } catch (const engin::AlreadyStarted&) {
+          ++refused;
+        }
+      });
+    }
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(refused, 1);
   }
 }
 
