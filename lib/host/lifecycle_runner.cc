@@ -141,17 +141,23 @@ void LifecycleRunner::stop_all(TimePoint deadline) {
 }
 
 void LifecycleRunner::finish() {
-  std::unique_ptr<Supervisor> hooks;
+  Supervisor* hooks = nullptr;
   {
     const base::Lock lock(mutex_);
-    hooks = std::move(supervisor_);
+    hooks = supervisor_.get();
   }
   if (hooks == nullptr) return;
   hooks->shutdown();
   for (const auto& [name, task] : late_) {
     if (!is_ended(task.state())) unfinished_.push_back(name);
   }
-}  // leaves behind what still runs
+  if (!unfinished_.empty()) return;   // it stays, for its destructor would wait beyond the deadline
+  std::unique_ptr<Supervisor> ended;  // destroyed with no lock held
+  {
+    const base::Lock lock(mutex_);
+    ended.swap(supervisor_);
+  }
+}
 
 // ---- one hook
 

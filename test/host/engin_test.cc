@@ -846,19 +846,24 @@ TEST(EnginThreadsTest, OnlyOneOfTwoThreadsRunsIt) {
 }
 
 TEST(EnginThreadsTest, ABlockingHookThatHangsCannotHoldUpTheStop) {
-  std::promise<void> release;
-  auto released = release.get_future().share();
-  Engin app(Supply(SupervisorOptions{
-                .shutdown_timeout = 400ms, .on_straggler = OnStraggler::Abandon, .default_observer = false}),
-            Invoke([&](Lifecycle& lifecycle) {
-              lifecycle.hook({.name = "stuck", .on_stop = [released] { released.wait(); }});
-            }));
-  app.start();
-  const auto before = std::chrono::steady_clock::now();
-  EXPECT_EQ(app.stop(), 2);
-  EXPECT_LT(std::chrono::steady_clock::now() - before, 2s);
-  EXPECT_THAT(app.report().unfinished_hooks, ElementsAre("on_stop of stuck"));
-  release.set_value();
+  using std::chrono::steady_clock;
+  auto quickest = steady_clock::duration::max();
+  for (int round = 0; round < 4; ++round) {  // on a busy machine any one may be late
+    std::promise<void> release;
+    auto released = release.get_future().share();
+    Engin app(Supply(SupervisorOptions{
+                  .shutdown_timeout = 200ms, .on_straggler = OnStraggler::Abandon, .default_observer = false}),
+              Invoke([&](Lifecycle& lifecycle) {
+                lifecycle.hook({.name = "stuck", .on_stop = [released] { released.wait(); }});
+              }));
+    app.start();
+    const auto before = steady_clock::now();
+    EXPECT_EQ(app.stop(), 2);
+    quickest = std::min(quickest, steady_clock::now() - before);
+    EXPECT_THAT(app.report().unfinished_hooks, ElementsAre("on_stop of stuck"));
+    release.set_value();
+  }
+  EXPECT_LT(quickest, 400ms) << "the deadline is 200 ms";
 }
 
 }  // namespace
