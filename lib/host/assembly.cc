@@ -373,8 +373,4 @@ void Assembly::make(std::size_t at) {
   if (!is_invocation(at) && node.value.object == nullptr) throw Error("it gave null");
 }
 
-void Assembly::destroy() noexcept {
-  for (auto node = order_.rbegin(); node != order_.rend(); ++node) nodes_[*node].value = {};
-}
-
 }  // namespace engin::host

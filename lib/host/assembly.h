@@ -32,8 +32,8 @@ class Assembly {
   bool is_invocation(std::size_t node) const noexcept;
   /// Makes a value, or runs an invocation. Throws what the provider throws, or Error if it gave null.
   void make(std::size_t node);
-  /// Destroys all values, the last one first.
-  void destroy() noexcept;
+  /// Destroys the value. To be called in the reverse of that order.
+  void destroy(std::size_t node) noexcept { nodes_[node].value = {}; }
 
   /// How a node came to be needed: "Invoke(run) (main.cc:9) needs Worker <- make_worker (main.cc:5)".
   std::string path_to(std::size_t node) const;

@@ -121,7 +121,7 @@ void Host::make_all(bool invocations) {
     {
       const base::Lock lock(mutex_);
       if (stop_cause_) return;
-      making_ = node;
+      acting_on_ = node;
     }
     try {
       assembly_.make(node);
@@ -133,7 +133,7 @@ void Host::make_all(bool invocations) {
       std::throw_with_nested(StartFailed("engin: " + text));
     }
     const base::Lock lock(mutex_);
-    making_.reset();
+    acting_on_.reset();
   }
 }
 
@@ -167,7 +167,7 @@ bool Host::bring_up() {
     {
       const base::Lock lock(mutex_);
       report_.start_failure = error.what();
-      making_.reset();
+      acting_on_.reset();
     }
     stop_from(Phase::Starting);
     throw;
@@ -293,10 +293,23 @@ void Host::take_down() {
     destroy = !report_.has_stragglers();
     if (destroy) supervisor_ = nullptr;
   }
-  if (destroy) assembly_.destroy();
+  if (destroy) destroy_all();
   signals_.reset();
   const base::Lock lock(mutex_);
   enter(Phase::Stopping, Phase::Ended);
+}
+
+// With no lock held: destructors are the user's.
+void Host::destroy_all() {
+  for (auto node = assembly_.order().rbegin(); node != assembly_.order().rend(); ++node) {
+    {
+      const base::Lock lock(mutex_);
+      acting_on_ = *node;
+    }
+    assembly_.destroy(*node);
+  }
+  const base::Lock lock(mutex_);
+  acting_on_.reset();
 }
 
 int Host::exit_code() const {
@@ -367,7 +380,7 @@ std::string Host::unfinished() const {
   const auto add = [&](const std::string& name) {
     if (!name.empty()) names += (names.empty() ? "" : ", ") + name;
   };
-  if (making_) add(assembly_.path_to(*making_));
+  if (acting_on_) add(assembly_.path_to(*acting_on_));
   if (supervisor_ != nullptr) add(Access::unfinished(*supervisor_));
   if (runner_ != nullptr) add(runner_->current());
   return names.empty() ? "nobody" : names;

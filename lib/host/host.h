@@ -55,6 +55,7 @@ class Host {
   void make_all(bool invocations);
   void await_shutdown();
   void take_down();
+  void destroy_all();
   int exit_code() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool stop_asked() const;
   void check_may_wait() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -77,7 +78,7 @@ class Host {
   bool begun_ ABSL_GUARDED_BY(mutex_) = false;
   bool in_run_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread::id owner_ ABSL_GUARDED_BY(mutex_);
-  std::optional<std::size_t> making_ ABSL_GUARDED_BY(mutex_);        // the provider or invocation that runs
+  std::optional<std::size_t> acting_on_ ABSL_GUARDED_BY(mutex_);     // what is being made, run or destroyed
   std::optional<ShutdownCause> stop_cause_ ABSL_GUARDED_BY(mutex_);  // asked for by the Engin, not by a task
   SupervisorOptions options_ ABSL_GUARDED_BY(mutex_);                // as supplied
   Supervisor* supervisor_ ABSL_GUARDED_BY(mutex_) = nullptr;         // a value of assembly_

@@ -4,7 +4,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <future>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -34,6 +36,13 @@ void say(std::string_view text) {
 
 struct Resource {
   ~Resource() { say("destroyed"); }
+};
+
+struct HangsAtItsEnd {
+  ~HangsAtItsEnd() {
+    say("ready");
+    std::this_thread::sleep_for(1h);
+  }
 };
 
 std::unique_ptr<Resource> make_resource(Lifecycle& lifecycle) {
@@ -92,9 +101,17 @@ int run(std::string_view mode) {
     SupervisorOptions options = quiet();
     options.shutdown_timeout = 400ms;
     {
-      Engin app(Supply(options), Provide(make_resource), Invoke(never_ends));
+      std::promise<void> runs;
+      Engin app(Supply(options), Provide(make_resource), Invoke([&](Supervisor& supervisor, Resource&) {
+                  supervisor.supervise(
+                      [&] {
+                        runs.set_value();
+                        std::this_thread::sleep_for(1h);
+                      },
+                      {.name = "stubborn"});
+                }));
       app.start();
-      std::this_thread::sleep_for(50ms);
+      runs.get_future().wait();
       if (app.stop() == 2) say("stop returned");
     }
     say("not reached");
@@ -115,6 +132,33 @@ int run(std::string_view mode) {
                                      say("ready");
                                      std::this_thread::sleep_for(1h);
                                    }});
+                 }))
+        .run();
+  }
+  if (mode == "hung-destructor") {
+    return Engin(Supply(quiet()), Provide<HangsAtItsEnd>(), Entrypoint<HangsAtItsEnd>(), Invoke(ends_soon)).run();
+  }
+  if (mode == "hung-stop") {
+    SupervisorOptions options = quiet();
+    options.shutdown_timeout = 400ms;
+    return Engin(Supply(options), Provide(make_resource), Invoke([](Lifecycle& lifecycle, Resource&) {
+                   lifecycle.hook({.name = "stuck", .on_stop = [] { std::this_thread::sleep_for(1h); }});
+                   lifecycle.hook({.name = "faulty", .on_stop = [] { throw std::runtime_error("no network"); }});
+                 }),
+                 Invoke(ends_soon))
+        .run();
+  }
+  if (mode == "failed-start" || mode == "stuck-start") {
+    SupervisorOptions options = quiet();
+    options.shutdown_timeout = 400ms;
+    return Engin(Supply(options), Provide(make_resource), Invoke(waits), Invoke([mode](Lifecycle& lifecycle) {
+                   lifecycle.hook({.name = "database",
+                                   .on_start =
+                                       [mode] {
+                                         if (mode == "failed-start") throw std::runtime_error("refused");
+                                         std::this_thread::sleep_for(1h);
+                                       },
+                                   .timeout = 100ms});
                  }))
         .run();
   }
@@ -146,7 +190,6 @@ int run(std::string_view mode) {
                            pause();
                            _exit(0);
                          }
-                         std::this_thread::sleep_for(20ms);
                          kill(child, SIGTERM);
                          int status = 0;
                          waitpid(child, &status, 0);
