@@ -1,22 +1,5 @@
 // EXPECT: T has no public constructor with these parameters
-#include <functional>
-#include <memory>
-#include <string>
-
-#include "engin/engin.h"
-
-struct Config {};
-struct Pool {};
-struct TwoConstructors {
-  TwoConstructors() {}
-  explicit TwoConstructors(Config&) {}
-};
-struct ByValue {
-  explicit ByValue(Pool&, Config) {}
-};
-struct ByReference {
-  explicit ByReference(Pool&, const Config&) {}
-};
+#include "host_parts.h"
 
 void use() {
 #ifdef ENGIN_COMPILE_OK

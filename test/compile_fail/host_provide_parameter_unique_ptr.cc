@@ -1,22 +1,5 @@
 // EXPECT: a std::unique_ptr<T> cannot be injected, since the value stays with the Engin
-#include <functional>
-#include <memory>
-#include <string>
-
-#include "engin/engin.h"
-
-struct Config {};
-struct Pool {};
-struct TwoConstructors {
-  TwoConstructors() {}
-  explicit TwoConstructors(Config&) {}
-};
-struct ByValue {
-  explicit ByValue(Pool&, Config) {}
-};
-struct ByReference {
-  explicit ByReference(Pool&, const Config&) {}
-};
+#include "host_parts.h"
 
 void use() {
 #ifdef ENGIN_COMPILE_OK
