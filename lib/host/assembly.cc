@@ -7,9 +7,10 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/debugging/symbolize.h"
+#include "absl/strings/str_replace.h"
 #include "base/exception_text.h"
 #include "engin/engin.h"
-#include "host/symbol_name.h"
 
 namespace engin::host {
 
@@ -54,6 +55,17 @@ std::string place_of(const Element& element) {
   return place + ":" + std::to_string(element.where.line());
 }
 
+// What a person calls it: not where it is hidden.
+std::string readable(const std::string& name) { return absl::StrReplaceAll(name, {{"(anonymous namespace)::", ""}}); }
+
+// "app::make_pool"; empty if it cannot be found, as in a program that was stripped. Reads symbol tables: milliseconds.
+std::string symbol_name(const void* function) {
+  char text[512];
+  if (!absl::Symbolize(function, text, sizeof text)) return {};
+  const std::string name = readable(text);  // "app::make_pool()"
+  return name.substr(0, name.find('('));
+}
+
 }  // namespace
 
 std::string type_text(const std::type_info& tag) {
@@ -63,11 +75,7 @@ std::string type_text(const std::type_info& tag) {
     name = name.substr(opening.size(), name.size() - opening.size() - 1);
     if (name.ends_with(' ')) name.pop_back();
   }
-  const std::string anonymous = "(anonymous namespace)::";
-  for (auto at = name.find(anonymous); at != std::string::npos; at = name.find(anonymous)) {
-    name.erase(at, anonymous.size());
-  }
-  return name;
+  return readable(name);
 }
 
 Assembly::Assembly(std::vector<Element> elements, std::size_t own) : own_(own) {

@@ -29,7 +29,7 @@ void Option::set_name(std::string name) { data_->elements.front().name = std::mo
 
 void Option::set_faces(detail::Face face, bool keep_others) {
   auto& faces = data_->elements.front().faces;
-  if (!keep_others) faces.clear();
+  std::erase_if(faces, [&](const detail::Face& other) { return !keep_others || *other.type == *face.type; });
   faces.push_back(face);
 }
 

@@ -131,6 +131,11 @@ TEST(AssemblyTest, ACycleIsShownWhole) {
   EXPECT_THAT(errors_of(Provide([](A&) { return A(); }), Entrypoint<A>()), ElementsAre(HasSubstr("needs A: a cycle")));
 }
 
+TEST(AssemblyTest, TheEnginsOwnOptionsCanBePartOfACycle) {
+  EXPECT_THAT(errors_of(Provide([](engin::Supervisor&) { return engin::SupervisorOptions(); })),
+              ElementsAre(HasSubstr("engin::Supervisor <- the Engin needs engin::SupervisorOptions <- a lambda")));
+}
+
 TEST(AssemblyTest, ProvidingTheSameTwiceIsAnError) {
   EXPECT_THAT(errors_of(Supply(Config()), Provide([] { return Config(); }), Invoke([](Config&) {})),
               ElementsAre(AllOf(HasSubstr("Config is provided more than once: Config <- Supply (assembly_test.cc:"),
@@ -161,6 +166,7 @@ TEST(AssemblyTest, AnInterfaceHidesWhatImplementsIt) {
   EXPECT_THAT(errors_of(Supply(FakeClock()).as<Clock>(), Invoke([](Clock&) {})), IsEmpty());
   EXPECT_THAT(errors_of(Supply(FakeClock()).as<Clock>(), Invoke([](FakeClock&) {})),
               ElementsAre(HasSubstr("needs FakeClock: nothing provides it")));
+  EXPECT_THAT(errors_of(Supply(FakeClock()).as<Clock>().as<Clock>(), Invoke([](Clock&) {})), IsEmpty());
   EXPECT_THAT(errors_of(Supply(FakeClock()).as<Clock>().as<FakeClock>(), Invoke([](FakeClock&, Clock&) {})), IsEmpty());
 }
 
