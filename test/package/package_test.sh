@@ -5,6 +5,7 @@
 #
 # `install` builds the library, installs it and moves the installed tree, for the package must not care where it lies.
 # `find_package` and `pkg_config` build and run the consumers against that tree, `add_subdirectory` against the sources.
+# `tutorial` does what docs/tutorial.md says at its beginning and its end.
 set -euo pipefail
 
 while [[ $1 == --* ]]; do
@@ -64,6 +65,22 @@ case "$way" in
     cmake --build "$work/find_package"
     grep -q "^engin_DIR:PATH=$prefix/" "$work/find_package/CMakeCache.txt" || fail "another engin was found"
     run_consumers "$work/find_package"
+    ;;
+  tutorial)
+    # As docs/tutorial.md begins: a folder with the file it shows, and with its first step.
+    mkdir -p "$work/tutorial"
+    # shellcheck disable=SC2016 # backquotes are what it looks for
+    sed -n '/^```cmake$/,/^```$/{/^```/d;p}' "$source/docs/tutorial.md" > "$work/tutorial/CMakeLists.txt"
+    cp "$source/docs/examples/tutorial_1.cc" "$work/tutorial/main.cc"
+    cmake -S "$work/tutorial" -B "$work/tutorial/build" "${options[@]}" -DCMAKE_PREFIX_PATH="$prefix"
+    cmake --build "$work/tutorial/build"
+    [[ "$(timeout 30 "$work/tutorial/build/crawler")" == $'page 1\npage 2\npage 3' ]] || fail "step 1 printed something else"
+    # As it ends: a copy of the example, with its tests.
+    mkdir -p "$work/my-service"
+    cp "$source"/docs/examples/service/* "$work/my-service"
+    cmake -S "$work/my-service" -B "$work/my-service/build" "${options[@]}" -DCMAKE_PREFIX_PATH="$prefix"
+    cmake --build "$work/my-service/build"
+    ctest --test-dir "$work/my-service/build" --output-on-failure
     ;;
   add_subdirectory)
     # A fresh configuration each time, for what it says is judged; the library's objects stay.
