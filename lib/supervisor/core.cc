@@ -61,7 +61,7 @@ Core::Core(SupervisorOptions options)
       next_job_(*this, job_type<&Core::stop_next>()),
       force_job_(*this, job_type<&Core::end_at_deadline>()),
       end_job_(*this, job_type<&Core::end_shutdown>()),
-      deliver_job_(*this, job_type<&Core::deliver_own>()),
+      deliver_job_(*this, job_type<&Core::run_deliver_job>()),
       grace_timer_(*this, &Core::fire<&Core::grace_over>),
       deadline_timer_(*this, &Core::fire<&Core::deadline_due>) {
   seed_ = options_.random_seed ? *options_.random_seed : runtime_->random_seed();
@@ -293,6 +293,8 @@ void Core::note(EventKind kind, absl::FunctionRef<void(Event&)> fill) noexcept {
     event.supervisor = options_.name;
     fill(event);
     const base::Lock lock(mutex_);
+    // Nothing is told after ShutdownEnded; and what came between that and the report would be an observer that runs on.
+    if (report_stage_ != ReportStage::None && kind != EventKind::ShutdownEnded) return;
     outbox_->events.push_back(std::move(event));
     event_queued();
     if (outbox_->delivering || deliver_posted_ || threads_ != Threads::Up) return;
@@ -304,12 +306,20 @@ void Core::note(EventKind kind, absl::FunctionRef<void(Event&)> fill) noexcept {
   post(deliver_job_, runtime::Lane::Control);
 }
 
+void Core::run_deliver_job() noexcept {
+  {
+    // Here only: whoever else delivers may do so while the job stands in its queue, where it can stand but once.
+    const base::Lock lock(mutex_);
+    deliver_posted_ = false;
+  }
+  deliver_own();
+}
+
 void Core::deliver_own() noexcept {
   if (!outbox_) return;
   std::uint64_t delivered = 0;
   std::vector<Event> batch;
   mutex_.lock();
-  deliver_posted_ = false;
   if (!outbox_->delivering) {
     outbox_->delivering = true;
     while (!outbox_->events.empty()) {

@@ -117,6 +117,7 @@ class Core final : private runtime::Listener {
   void arm(CoreTimer& timer, TimePoint due) noexcept;
   void cancel(CoreTimer& timer) noexcept;
   void note(EventKind kind, absl::FunctionRef<void(Event&)> fill) noexcept;
+  void run_deliver_job() noexcept;
   void deliver_own() noexcept;
   bool ended() const noexcept { return phase_.load() == Phase::Ended; }
 

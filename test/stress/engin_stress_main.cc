@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: engin_stress [--minutes=N] [--seconds=N] [--seed=S] [--hang]\n";
     return 2;
   }
-  const auto patience = hangs ? std::chrono::milliseconds(500) : 30s * slowdown();
+  const auto patience = hangs ? std::chrono::milliseconds(500) : 10s * slowdown();
   engin::test::Watchdog watchdog(patience, [] { tell_of_present_life(std::cerr); });
   const std::function<void()> alive = [&] {
     if (!hangs) watchdog.alive();

@@ -65,7 +65,8 @@ class Told : public Observer {
  public:
   explicit Told(Counts& counts) : counts_(counts) {}
   void on_event(const Event& event) override {
-    if (counts_.quiet.load()) counts_.fail("S6: an observer was called after a clean report");
+    if (counts_.quiet.load())
+      counts_.fail("S6: after a clean report an observer was told " + std::string(to_string(event.kind)));
     if (event.kind == EventKind::AttemptStarted) counts_.told_started.fetch_add(1);
     if (event.kind == EventKind::Failed || (event.kind == EventKind::Stopped && event.failure)) {
       counts_.told_failed.fetch_add(1);

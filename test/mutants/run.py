@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Applies the patches of this folder, one at a time, to a copy of the tree, and runs the tests that are to notice.
+
+    run.py [--check] [NAME...]    those whose names contain one of these; --check: only whether they apply and compile
+
+Exit status 1 if one survives, does not apply or does not compile.
+"""
+import argparse
+import pathlib
+import sys
+import time
+
+from mutants import Tree, layer_of, patched_files
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    patches = [patch for patch in sorted(pathlib.Path(__file__).parent.glob("*.patch"))
+               if not arguments.names or any(name in patch.stem for name in arguments.names)]
+    # Those of one file after one another, so that less has to be built again.
+    patches.sort(key=lambda patch: (patched_files(patch), patch.stem))
+    if not patches:
+        raise SystemExit("no such patch")
+    tree = Tree()
+    if not arguments.check:
+        tree.check_sound({layer_of(patched_files(patch)[0]) for patch in patches})
+    width = max(len(patch.stem) for patch in patches)
+    bad = []
+    for patch in patches:
+        files = patched_files(patch)
+        layer = layer_of(files[0])
+        begin = time.monotonic()
+        if error := tree.apply(patch):
+            verdict = "DOES NOT APPLY: " + error.strip().splitlines()[0]
+        elif not tree.build(layer):
+            verdict = "DOES NOT COMPILE"
+        elif arguments.check:
+            verdict = "applies, compiles"
+        else:
+            built = time.monotonic()
+            verdict = tree.killed_by(layer) or "SURVIVED: " + patch.read_text().splitlines()[0]
+            verdict = f"{time.monotonic() - built:5.1f} s  {verdict}"
+        tree.restore(files)
+        if any(word in verdict for word in ("SURVIVED", "DOES NOT")):
+            bad.append(patch.stem)
+        print(f"{patch.stem:{width}}  {time.monotonic() - begin:5.1f} s  {verdict}", flush=True)
+    print(f"{len(patches) - len(bad)} of {len(patches)} {'compile' if arguments.check else 'killed'}")
+    if bad:
+        print("not so: " + ", ".join(bad))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
