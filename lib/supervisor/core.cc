@@ -407,6 +407,7 @@ bool Core::wait_all() {
 }
 
 std::optional<ShutdownCause> Core::shutdown_cause() const {
+  check_process();
   if (!shutting_down()) return std::nullopt;
   const base::Lock lock(mutex_);
   return cause_;

@@ -92,6 +92,8 @@ class Core final : private runtime::Listener {
   void check_may_wait(std::string_view what) const;
   /// Throws ForkedChild in a forked child.
   void check_process() const;
+  /// In a forked child, where a lock may be held for ever by a thread that is in the parent.
+  bool process_is_forked() const noexcept;
 
  private:
   enum class Phase : std::uint8_t { Open, Stopping, Ended };
@@ -125,7 +127,6 @@ class Core final : private runtime::Listener {
   std::string holders();
   void name_the_starving(SupervisorSnapshot& out);
   bool bring_up_for_shutdown() noexcept;
-  bool process_is_forked() const noexcept;
 
   // shutdown.cc
   void enter_on_threads() noexcept;

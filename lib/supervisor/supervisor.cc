@@ -64,6 +64,13 @@ std::string Access::unfinished(const Supervisor& supervisor) { return supervisor
 
 }  // namespace detail
 
+namespace {
+
+/// In the child of a fork: the task is in the parent, and so may be who holds its lock here.
+bool is_elsewhere(const detail::Task& task) noexcept { return task.core().process_is_forked(); }
+
+}  // namespace
+
 TaskHandle::TaskHandle(detail::Task* task) noexcept : task_(task) { task_->add_handle(); }
 TaskHandle::TaskHandle(const TaskHandle& other) noexcept : task_(other.task_) {
   if (task_ != nullptr) task_->add_handle();
@@ -74,26 +81,33 @@ TaskHandle& TaskHandle::operator=(TaskHandle other) noexcept {
   return *this;
 }
 TaskHandle::~TaskHandle() {
-  if (task_ != nullptr) task_->drop_handle();
+  if (task_ != nullptr && !is_elsewhere(*task_)) task_->drop_handle();
 }
 
 TaskId TaskHandle::id() const noexcept { return task_ != nullptr ? task_->id() : 0; }
 std::string TaskHandle::name() const { return task_ != nullptr ? task_->name() : std::string(); }
-TaskState TaskHandle::state() const noexcept { return task_ != nullptr ? task_->state() : TaskState::Stopped; }
+TaskState TaskHandle::state() const noexcept {
+  return task_ != nullptr && !is_elsewhere(*task_) ? task_->state() : TaskState::Stopped;
+}
 TaskSnapshot TaskHandle::snapshot() const {
-  if (task_ != nullptr) return task_->describe();
+  if (task_ != nullptr) {
+    task_->core().check_process();
+    return task_->describe();
+  }
   TaskSnapshot none;
   none.state = TaskState::Stopped;
   return none;
 }
 
 void TaskHandle::request_stop() const noexcept {
-  if (task_ != nullptr) task_->request_stop();
+  if (task_ != nullptr && !is_elsewhere(*task_)) task_->request_stop();
 }
 
 namespace {
 
-void check_not_inside(const detail::Task& task, const char* what) {
+/// Waiting for it would never end: inside the task, or in the child of a fork.
+void check_may_wait_for(const detail::Task& task, const char* what) {
+  task.core().check_process();
   const detail::JobContext* job = detail::current_job();
   if (job == nullptr || job->task != &task) return;
   throw WouldDeadlock("engin: " + std::string(what) + " of task '" + task.name() +
@@ -104,8 +118,10 @@ void check_not_inside(const detail::Task& task, const char* what) {
 }  // namespace
 
 StopResult TaskHandle::stop_within(Duration timeout) const {
-  if (task_ == nullptr || is_ended(task_->state())) return StopResult::AlreadyEnded;
-  check_not_inside(*task_, "stop()");
+  if (task_ == nullptr) return StopResult::AlreadyEnded;
+  task_->core().check_process();
+  if (is_ended(task_->state())) return StopResult::AlreadyEnded;
+  check_may_wait_for(*task_, "stop()");
   if (!task_->request_stop()) return StopResult::AlreadyEnded;
   auto& runtime = task_->core().runtime();
   const bool ended =
@@ -114,19 +130,30 @@ StopResult TaskHandle::stop_within(Duration timeout) const {
 }
 
 StopResult TaskHandle::stop() const {
-  if (task_ == nullptr || is_ended(task_->state())) return StopResult::AlreadyEnded;
-  check_not_inside(*task_, "stop()");
+  if (task_ == nullptr) return StopResult::AlreadyEnded;
+  task_->core().check_process();
+  if (is_ended(task_->state())) return StopResult::AlreadyEnded;
+  check_may_wait_for(*task_, "stop()");
   if (!task_->request_stop()) return StopResult::AlreadyEnded;
   task_->core().runtime().wait([this] { return task_->ended_or_straggling(); }, TimePoint::max());
   return is_ended(task_->state()) ? StopResult::Stopped : StopResult::TimedOut;
 }
 
-RestartResult TaskHandle::restart() const { return task_ != nullptr ? task_->restart() : RestartResult::Refused; }
-bool TaskHandle::remove() const { return task_ != nullptr && task_->remove(); }
+RestartResult TaskHandle::restart() const {
+  if (task_ == nullptr) return RestartResult::Refused;
+  task_->core().check_process();
+  return task_->restart();
+}
+
+bool TaskHandle::remove() const {
+  if (task_ == nullptr) return false;
+  task_->core().check_process();
+  return task_->remove();
+}
 
 bool TaskHandle::wait_ready_within(Duration timeout) const {
   if (task_ == nullptr) return false;
-  check_not_inside(*task_, "wait_ready()");
+  check_may_wait_for(*task_, "wait_ready()");
   auto& runtime = task_->core().runtime();
   runtime.wait([this] { return task_->is_ready() || is_ended(task_->state()); },
                detail::saturating_add(runtime.now(), timeout));
@@ -137,8 +164,9 @@ Outcome TaskHandle::wait() const { return *wait_within(Duration::max()); }
 
 std::optional<Outcome> TaskHandle::wait_within(Duration timeout) const {
   if (task_ == nullptr) return Outcome(Outcome::Stopped);
+  task_->core().check_process();
   if (auto outcome = task_->outcome()) return outcome;
-  check_not_inside(*task_, "wait()");
+  check_may_wait_for(*task_, "wait()");
   auto& runtime = task_->core().runtime();
   std::optional<Outcome> outcome;
   runtime.wait(
@@ -164,6 +192,9 @@ void ScopedTask::end() noexcept {
   if (!handle_) return;
   try {
     handle_.stop(Duration::max());
+  } catch (const ForkedChild&) {  // the task is the parent's
+    handle_ = TaskHandle();
+    return;
   } catch (const WouldDeadlock& e) {
     std::fprintf(stderr, "%s: its ScopedTask is destroyed in it\n", e.what());
     std::abort();

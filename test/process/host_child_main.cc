@@ -117,6 +117,34 @@ int run(std::string_view mode) {
     say("not reached");
     return 0;
   }
+  if (mode == "signalled-before-start") {  // pending when the Engin is made
+    sigset_t term;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &term, nullptr);
+    kill(getpid(), SIGTERM);
+    return Engin(Supply(quiet()), Provide(make_resource), Invoke(waits)).run();
+  }
+  if (mode == "signalled-while-assembling") {
+    return Engin(Supply(quiet()), Provide(make_resource), Invoke([](Resource&) { kill(getpid(), SIGTERM); }),
+                 Invoke(waits))
+        .run();
+  }
+  if (mode == "slow-hook") {
+    return Engin(Supply(quiet()), Invoke([](Supervisor& supervisor) {
+                   supervisor.supervise(
+                       [] {
+                         say("ready");
+                         while (engin::this_task::sleep_for(1h)) {
+                         }
+                       },
+                       {.name = "hooked", .shutdown_hook = [] {
+                          say("in the hook");
+                          std::this_thread::sleep_for(1h);
+                        }});
+                 }))
+        .run();
+  }
   if (mode == "hung-provider") {
     return Engin(Supply(quiet()), Provide([] {
                    say("ready");

@@ -132,6 +132,24 @@ TEST(HostProcessTest, ChildrenOfTasksHaveTheMaskThatTheProgramHad) {
   EXPECT_EQ(child.status(), 0) << "none of it was a signal to the parent";
 }
 
+TEST(HostProcessTest, ASignalBeforeAnythingWasStartedIsNotLost) {
+  for (const char* mode : {"signalled-before-start", "signalled-while-assembling"}) {
+    Child child(mode);
+    EXPECT_THAT(child.status(), AnyOf(0, 3)) << mode;
+    EXPECT_THAT(child.output(), EndsWith("main returns\n"));
+  }
+}
+
+TEST(HostProcessTest, ASignalWhileHooksRunIsTheSecondOne) {
+  Child child("slow-hook");
+  ASSERT_TRUE(child.wait_for("ready"));
+  child.send(SIGTERM);
+  ASSERT_TRUE(child.wait_for("in the hook"));
+  child.send(SIGTERM);
+  EXPECT_EQ(child.status(), 128 + SIGTERM);
+  EXPECT_THAT(child.output(), AllOf(HasSubstr("still running: hooked"), Not(HasSubstr("main returns"))));
+}
+
 // A thousand instants, in parts that can be run side by side.
 class SigtermTest : public ::testing::TestWithParam<unsigned> {};
 

@@ -1,13 +1,17 @@
 // Programs in which a task does what ends threads and processes; supervisor_process_test.cc looks at what becomes of
 // them.
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <latch>
 #include <map>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <pthread.h>
 #include <sys/resource.h>
@@ -20,6 +24,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace engin;
+
+constexpr uid_t NobodyUser = 65534;
 
 void say(const char* text) {
   std::printf("%s\n", text);
@@ -108,32 +114,61 @@ int destroys_its_own_supervisor() {
   return 0;
 }
 
+/// The child is made by a thread of the program while others hold the locks of both tasks again and again.
 int forks() {
   Supervisor s({.default_observer = false});
-  s.supervise([] { this_task::sleep_for(1h); });
+  auto task = s.supervise([] { this_task::sleep_for(1h); });
+  auto scoped = std::make_unique<ScopedTask>(s.supervise([] { this_task::sleep_for(1h); }));
   s.start();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    int refused = 0;
-    const auto refuses = [&](const std::function<void()>& call) {
-      try {
-        call();
-      } catch (const ForkedChild&) {
-        ++refused;
-      }
-    };
-    refuses([&] { s.supervise([] {}); });
-    refuses([&] { s.shutdown(); });
-    refuses([&] { s.wait_for(1s); });
-    refuses([&] { (void)s.snapshot(); });
-    refuses([&] { s.wait_all(); });
-    s.request_shutdown();
-    s.~Supervisor();  // does nothing, and does not hang
-    std::_Exit(refused);
-  }
+  std::atomic<bool> end{false};
+  std::thread busy([&] {
+    while (!end) {
+      (void)task.state();
+      (void)scoped->handle().state();
+    }
+  });
   int status = 0;
-  ::waitpid(child, &status, 0);
-  say(("the child was refused " + std::to_string(WEXITSTATUS(status)) + " times").c_str());
+  for (int round = 0; round < 100 && status == 0; ++round) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      int refused = 0;
+      const auto refuses = [&](const std::function<void()>& call) {
+        try {
+          call();
+        } catch (const ForkedChild&) {
+          ++refused;
+        }
+      };
+      refuses([&] { s.supervise([] {}); });
+      refuses([&] { s.shutdown(); });
+      refuses([&] { s.wait_for(1s); });
+      refuses([&] { (void)s.snapshot(); });
+      refuses([&] { s.wait_all(); });
+      refuses([&] { (void)s.shutdown_cause(); });
+      refuses([&] { (void)task.snapshot(); });
+      refuses([&] { task.stop(); });
+      refuses([&] { task.stop(1s); });
+      refuses([&] { task.restart(); });
+      refuses([&] { task.remove(); });
+      refuses([&] { task.wait_ready(1s); });
+      refuses([&] { task.wait(); });
+      refuses([&] { task.wait_for(1s); });
+      const bool stopped = task.state() == TaskState::Stopped;
+      task.request_stop();
+      TaskHandle copy = task;
+      copy = TaskHandle();
+      scoped.reset();  // does nothing, and does not hang
+      task = TaskHandle();
+      s.request_shutdown();
+      s.~Supervisor();
+      std::_Exit(stopped && refused == 14 ? 0 : 1);
+    }
+    if (::waitpid(child, &status, 0) != child) return 98;
+  }
+  end = true;
+  busy.join();
+  say(status == 0 ? "each child was refused" : "a child was not refused");
+  scoped.reset();
   return s.shutdown().exit_code();
 }
 
@@ -141,7 +176,7 @@ int forks() {
 int no_threads() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NPROC, &limit);
-  if (::geteuid() == 0 && ::setuid(65534) != 0) return 99;  // root is not limited
+  if (::geteuid() == 0 && ::setuid(NobodyUser) != 0) return 99;  // root is not limited
   limit.rlim_cur = 1;
   ::setrlimit(RLIMIT_NPROC, &limit);
   auto alive = std::make_shared<int>(1);
@@ -158,6 +193,96 @@ int no_threads() {
     if (!s.snapshot().tasks.empty() && s.snapshot().tasks[0].state == TaskState::Registered) say("as before");
   }
   say(watched.expired() ? "all destroyed" : "leaked");
+  return 0;
+}
+
+/// No thread to be had for growth: a callable that blocks keeps the one runner, another one waits; and runs as soon as
+/// a thread can be had again.
+int no_more_threads() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NPROC, &limit);
+  if (::geteuid() == 0 && ::setresuid(NobodyUser, NobodyUser, 0) != 0) return 99;  // root is not limited
+  struct Starved : Observer {
+    void on_event(const Event& event) override {
+      if (event.kind == EventKind::Starvation) told.count_down();
+    }
+    std::latch told{1};
+  };
+  auto observer = std::make_shared<Starved>();
+  Supervisor s({.runners = 1, .observers = {observer}, .default_observer = false});
+  s.start();
+  const rlim_t before = std::exchange(limit.rlim_cur, 1);
+  ::setrlimit(RLIMIT_NPROC, &limit);
+  auto first = s.supervise(
+      [] {
+        this_task::ready();
+        this_task::sleep_for(1h);
+      },
+      {.name = "holds the runner", .blocking = true});
+  if (!first.wait_ready(10s)) return 98;
+  std::atomic<bool> ran{false};
+  auto second = s.supervise([&] { ran = true; }, {.name = "waits"});
+  observer->told.wait();
+  const TaskSnapshot seen = second.snapshot();
+  say((seen.explain().find("holds the runner") != std::string::npos || !s.snapshot().holders.empty()
+           ? "it waits, and "
+             "is told for whom"
+           : "?"));
+  if (ran) return 97;
+  limit.rlim_cur = before;
+  ::setrlimit(RLIMIT_NPROC, &limit);
+  if (second.wait_for(10s) != std::optional(Outcome(Outcome::Completed))) return 96;
+  say("it ran");
+  return s.shutdown().exit_code();
+}
+
+/// Stopped by SIGSTOP for longer than its periods and delays, and continued: it goes on, and stops in order.
+int stopped_for_a_while() {
+  Supervisor s({.default_observer = false});
+  std::atomic<int> calls{0};
+  s.supervise(every(1ms,
+                    [&] {
+                      if (calls.fetch_add(1) == 20) say("ready");
+                    }),
+              {.name = "ticks"});
+  s.supervise(
+      [&]() -> Co<> {
+        while (co_await sleep_for(1ms)) {
+        }
+      },
+      {.name = "sleeps"});
+  auto retried =
+      s.supervise([] { throw std::runtime_error("again"); },
+                  {.name = "retried", .on_exception = OnException::Retry, .backoff = Backoff::constant(2ms)});
+  s.start();
+  char go = 0;
+  if (::read(STDIN_FILENO, &go, 1) != 1) return 98;  // the other side has stopped and continued it
+  const int before = calls;
+  const std::uint64_t attempts = retried.snapshot().attempt;
+  for (int i = 0; i < 10'000 && (calls < before + 5 || retried.snapshot().attempt < attempts + 3); ++i) hang(1ms);
+  say(calls >= before + 5 ? "it goes on" : "it stands still");
+  const ShutdownReport& report = s.shutdown();
+  say(report.duration < 5s ? "in order" : "late");
+  return report.exit_code();
+}
+
+/// What a callable captured throws when it is destroyed: that ends the process, as everywhere.
+int captured_destructor_throws() {
+  struct Throws {
+    explicit Throws(bool* a) : armed(a) {}
+    Throws(Throws&& other) noexcept : armed(std::exchange(other.armed, nullptr)) {}
+    ~Throws() noexcept(false) {
+      if (armed != nullptr && *armed) throw std::runtime_error("in the destructor");
+    }
+    bool* armed;
+  };
+  static bool armed = false;
+  Supervisor s({.default_observer = false});
+  s.supervise([t = Throws(&armed)] { armed = true; }, {.name = "thrower"});
+  s.start();
+  s.wait_all();
+  s.shutdown();
+  say("not reached");
   return 0;
 }
 
@@ -202,6 +327,9 @@ int main(int argc, char** argv) {
       {"destroys-its-own-supervisor", destroys_its_own_supervisor},
       {"forks", forks},
       {"no-threads", no_threads},
+      {"no-more-threads", no_more_threads},
+      {"stopped-for-a-while", stopped_for_a_while},
+      {"captured-destructor-throws", captured_destructor_throws},
       {"out-of-memory", out_of_memory},
   };
   return argc == 2 ? modes.at(argv[1])() : 96;

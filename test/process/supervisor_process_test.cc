@@ -1,5 +1,7 @@
 // What becomes of a process whose tasks hang, exit, fork, or run out of what they need.
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -65,7 +67,7 @@ TEST(SupervisorProcessTest, ATaskThatDestroysItsOwnSupervisorEndsTheProcessAndIs
 TEST(SupervisorProcessTest, AForkedChildIsRefusedAndHarmsNobody) {
   Child child(Program, "forks");
   EXPECT_EQ(child.status(), 0);
-  EXPECT_EQ(child.output(), "the child was refused 5 times\n");
+  EXPECT_EQ(child.output(), "each child was refused\n");
 }
 
 TEST(SupervisorProcessTest, WithoutAThreadTheStartFailsAndEverythingIsAsBefore) {
@@ -75,6 +77,32 @@ TEST(SupervisorProcessTest, WithoutAThreadTheStartFailsAndEverythingIsAsBefore) 
   Child child(Program, "no-threads");
   EXPECT_EQ(child.status(), 0);
   EXPECT_THAT(child.output(), EndsWith("as before\nall destroyed\n"));
+}
+
+TEST(SupervisorProcessTest, WithoutOneMoreThreadAJobWaitsUntilThereIsOne) {
+  Child child(Program, "no-more-threads");
+  EXPECT_EQ(child.status(), 0) << child.output();
+  EXPECT_EQ(child.output(), "it waits, and is told for whom\nit ran\n");
+}
+
+TEST(SupervisorProcessTest, StoppedBySigstopAndContinuedItGoesOn) {
+  for (int round = 0; round < 3; ++round) {
+    Child child(Program, "stopped-for-a-while");
+    ASSERT_TRUE(child.wait_for("ready"));
+    child.send(SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // that it stands still is what is tested
+    child.send(SIGCONT);
+    child.write("x");
+    EXPECT_EQ(child.status(), 0);
+    EXPECT_THAT(child.output(), EndsWith("it goes on\nin order\n"));
+  }
+}
+
+TEST(SupervisorProcessTest, ADestructorOfWhatATaskCapturedThatThrowsEndsTheProcess) {
+  Child child(Program, "captured-destructor-throws");
+  EXPECT_EQ(child.status(), 128 + SIGABRT);
+  EXPECT_THAT(child.output(), HasSubstr("in the destructor"));
+  EXPECT_THAT(child.output(), Not(HasSubstr("not reached")));
 }
 
 TEST(SupervisorProcessTest, RunningOutOfMemoryIsATasksOwnFailure) {

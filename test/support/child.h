@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include <fcntl.h>
@@ -15,22 +16,27 @@
 
 namespace engin::test {
 
-/// A child with its standard output and error in one pipe. Killed if it does not end in time.
+/// A child with its standard output and error in one pipe, its standard input in another. Killed if it does not end in
+/// time.
 class Child {
  public:
   /// Runs `program`, one of the test programs of this folder.
   Child(const std::string& program, const char* mode) {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) std::abort();
+    int input[2];
+    if (pipe2(ends, O_CLOEXEC) != 0 || pipe2(input, O_CLOEXEC) != 0) std::abort();
     pid_ = fork();
     if (pid_ == 0) {
+      dup2(input[0], STDIN_FILENO);
       dup2(ends[1], STDOUT_FILENO);
       dup2(ends[1], STDERR_FILENO);
       execl(program.c_str(), program.c_str(), mode, nullptr);
       _exit(98);
     }
     close(ends[1]);
+    close(input[0]);
     output_end_ = ends[0];
+    input_end_ = input[1];
   }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -40,9 +46,14 @@ class Child {
       waitpid(pid_, nullptr, 0);
     }
     close(output_end_);
+    close(input_end_);
   }
 
   void send(int signal) const { kill(pid_, signal); }
+  /// To its standard input.
+  void write(std::string_view text) const {
+    if (::write(input_end_, text.data(), text.size()) < 0) std::abort();
+  }
 
   /// False if it did not print that within ten seconds.
   bool wait_for(const std::string& text) {
@@ -80,6 +91,7 @@ class Child {
 
   pid_t pid_ = 0;
   int output_end_ = -1;
+  int input_end_ = -1;
   bool reaped_ = false;
   std::string output_;
 };
