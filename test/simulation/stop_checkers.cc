@@ -251,18 +251,29 @@ class CleanMeansQuiet final : public Checker {
 
 struct AdoptNote {
   bool closed = false;  // shutdown had begun before the call
+  bool open = false;    // the call is under way
+  bool missed = false;  // and was so when shutdown had begun, without the task being there
   bool destroyed = false;
 };
 class RefusalKeepsNothing final : public TaskChecker<AdoptNote> {
  public:
   RefusalKeepsNothing() : TaskChecker("S7") {}
   void see(const Record& r) override {
-    if (r.what == What::ShutdownSeen) shutdown_ = true;
+    if (r.what == What::ShutdownSeen) {
+      shutdown_ = true;
+      for (AdoptNote& n : notes_) n.missed = n.open && !n.destroyed;
+    }
     if (r.task < 0) return;
     AdoptNote& n = of(r);
-    if (r.what == What::SuperviseBegin) n.closed = shutdown_;
+    if (r.what == What::Baseline) n.missed = false;
+    if (r.what == What::SuperviseBegin) {
+      n.closed = shutdown_;
+      n.open = true;
+    }
     if (r.what == What::Destroyed) n.destroyed = true;
     if (r.what != What::SuperviseEnd) return;
+    n.open = false;
+    if (r.value == 0 && n.missed && !n.destroyed) fail(r, "entered after shutdown began");
     if (r.value == 0 && n.closed) fail(r, "was accepted after shutdown began");
     if (r.value == 1 && r.bad) fail(r, "was refused as if shutdown had begun");
     if (r.value == 2) fail(r, "was refused for another reason than shutdown");

@@ -1,0 +1,160 @@
+// What comes late, early or twice: orders that a random walk seldom takes, each put together by hand.
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engin/supervisor.h"
+#include "runtime/virtual_world.h"
+#include "test/support/scenario.h"
+
+namespace engin {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace engin::test;
+
+ENGIN_SCENARIO(LateMomentTest, AStoppedTaskThatIsStartedAgainFailsLikeAnyOther) {
+  Supervisor& s = started();
+  rules.by_hand = true;
+  int hooks = 0;
+  auto task = hooked(s.supervise(
+      [] {
+        while (this_task::attempt() == 1 && this_task::sleep_for(1h)) {
+        }
+        if (this_task::attempt() == 2) throw std::runtime_error("broken");
+      },
+      {.on_exception = OnException::Ignore, .shutdown_hook = [&] { ++hooks; }}));
+  world.run_until_idle();
+  EXPECT_EQ(task.stop(1s), StopResult::Stopped);
+  task.restart();
+  EXPECT_EQ(task.wait(), Outcome::Failed) << "the hook of the earlier stop has nothing to do with this attempt";
+  EXPECT_EQ(task.snapshot().failed, 1u);
+  EXPECT_EQ(hooks, 1);
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(LateMomentTest, WhatARemovedTaskCapturedIsDestroyedOnARunner) {
+  struct Watch {
+    runtime::VirtualWorld* world;
+    std::optional<bool>* inside;
+    ~Watch() { *inside = world->inside(); }
+  };
+  Supervisor& s = started();
+  std::optional<bool> inside;
+  auto task = s.supervise([watch = std::make_unique<Watch>(Watch{&world.world(), &inside})] {});
+  inside.reset();
+  task.wait();
+  EXPECT_TRUE(task.remove());
+  world.run_until_idle();
+  EXPECT_EQ(inside, std::optional(true)) << "and while there is a handle";
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(LateMomentTest, ShutdownWaitsForTheDestructorsOfWhatEndedLongAgo) {
+  struct Slow {
+    Scenario* scenario;
+    bool* destroyed;
+    ~Slow() {
+      scenario->block(3s);
+      *destroyed = true;
+    }
+  };
+  Supervisor& s = started();
+  bool destroyed = false;
+  auto task = s.supervise([slow = std::unique_ptr<Slow>(new Slow{this, &destroyed})] {});
+  task.wait();
+  const ShutdownReport& report = s.shutdown();
+  EXPECT_TRUE(destroyed);
+  EXPECT_TRUE(report.clean());
+  EXPECT_EQ(report.duration, 3s);
+}
+
+ENGIN_SCENARIO(LateMomentTest, ATaskEndsWhenItsStopCallbacksHaveReturned) {
+  Supervisor& s = started();
+  std::optional<std::stop_callback<std::function<void()>>> callback;  // outlives the attempt that it belongs to
+  auto task = s.supervise([&](std::stop_token token) -> Co<> {
+    callback.emplace(token, [this] { block(3s); });
+    Wakeup never;
+    (void)co_await never.wait();
+  });
+  world.run_until_idle();
+  task.request_stop();
+  world.run_until_idle();
+  EXPECT_FALSE(is_ended(task.state()));
+  world.advance(3s);
+  EXPECT_EQ(task.state(), TaskState::Stopped);
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(LateMomentTest, TheSupervisorsTokenFiresBeforeAnyHook) {
+  Supervisor& s = started();
+  int hooks = 0;
+  int hooks_before = -1;
+  for (int i = 0; i < 3; ++i) hooked(s.supervise(until_stopped(), {.shutdown_hook = [&] { ++hooks; }}));
+  const std::stop_callback callback(s.stop_token(), [&] { hooks_before = hooks; });
+  world.run_until_idle();
+  world.world().interrupt(2);  // so that other things run in the midst of what begins the shutdown
+  s.shutdown();
+  world.world().interrupt(0);
+  EXPECT_EQ(hooks_before, 0);
+  EXPECT_EQ(hooks, 3);
+}
+
+TEST(LateTimerTest, TheTimeoutOfAHooksEarlierRunDoesNotEndTheNextOne) {
+  struct First final : runtime::Chooser {
+    std::size_t choose(std::size_t) override { return 0; }  // what is ready goes before timers, however late they are
+  } first;
+  testing::VirtualRuntime world(1);
+  int runs = 0;
+  Supervisor s({.default_observer = false, .runtime = world});
+  s.start();
+  auto task = s.supervise(until_stopped(), {.shutdown_hook =
+                                                [&] {
+                                                  const TimePoint end = world.now() + (++runs == 1 ? 5s : 1s);
+                                                  world.world().wait([] { return false; }, end);
+                                                },
+                                            .hook_timeout = 5s});
+  world.run_until_idle();
+  world.world().set_chooser(&first);
+  task.request_stop();
+  world.run_until_idle();
+  ASSERT_EQ(runs, 1);
+  world.world().pass(5s);  // the hook is about to return, and its timeout to fire
+  ASSERT_EQ(task.wait(), Outcome::Stopped);
+  EXPECT_EQ(task.snapshot().hook, HookResult::Returned);
+  task.restart();
+  while (task.state() != TaskState::Waiting) ASSERT_EQ(world.run_steps(1), 1u);
+  task.request_stop();
+  while (runs == 1) ASSERT_EQ(world.run_steps(1), 1u);
+  world.run_until_idle();  // now the timeout of the first run fires
+  EXPECT_EQ(task.state(), TaskState::Stopping);
+  world.advance(1s);
+  EXPECT_EQ(task.snapshot().hook, HookResult::Returned);
+  EXPECT_EQ(task.state(), TaskState::Stopped);
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(LateMomentTest, OneGoodCallResetsTheDelayOfAPeriodicTask) {
+  Supervisor& s = started();
+  const TimePoint begin = world.now();
+  std::vector<Duration> calls;
+  periodic(s.supervise(every(1min,
+                             [&] {
+                               calls.push_back(world.now() - begin);
+                               if (calls.size() % 2 == 1) throw std::runtime_error("every other one");
+                             }),
+                       {.on_exception = OnException::Retry, .backoff = Backoff::schedule({1s, 30s})}));
+  world.advance(2min + 2s);
+  EXPECT_EQ(calls, std::vector<Duration>({0s, 1s, 60s, 61s, 120s, 121s}));
+  s.shutdown();
+}
+
+}  // namespace
+}  // namespace engin
