@@ -4,6 +4,7 @@
 //   engin_sim --seconds N      the fixed set, then fresh seeds, for so long
 //   engin_sim --schedules N    so many runs, from --base B if given
 //   engin_sim                  as with --seconds 10
+//   engin_sim ... --pairs      also says how often each (state, event) pair of a task was reached
 //   engin_sim --speed          the speed scenario instead of generated ones
 #include <chrono>
 #include <cstdio>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "test/simulation/explore.h"
+#include "test/simulation/state_pairs.h"
 
 namespace {
 
@@ -39,7 +41,7 @@ bool given(int argc, char** argv, const char* name) {
 }
 
 int usage() {
-  std::cerr << "usage: engin_sim --seed N | --seconds N | --schedules N [--base N] [--speed]\n";
+  std::cerr << "usage: engin_sim --seed N | --seconds N | --schedules N [--base N] [--speed] [--pairs]\n";
   return 2;
 }
 
@@ -78,6 +80,7 @@ int main(int argc, char** argv) {
             << "/s, " << explorer.distinct() << " distinct, " << static_cast<double>(explorer.choices()) / time
             << " choices/s, " << static_cast<double>(explorer.choices()) / static_cast<double>(explorer.runs())
             << " choices each" << std::endl;
+  if (given(argc, argv, "--pairs")) print_state_pairs(std::cout);
   if (good) return 0;
   explorer.explain(std::cout);
   return 1;

