@@ -36,7 +36,7 @@ Duration duration(FuzzedDataProvider& data) {
     case 3:
       return Duration(data.ConsumeIntegralInRange<int>(-2, 2));
     default:
-      return std::chrono::hours(data.ConsumeIntegralInRange<int>(0, 3'000'000));
+      return std::chrono::hours(data.ConsumeIntegralInRange<int>(0, 2'500'000));
   }
 }
 

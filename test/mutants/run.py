@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Applies the patches of this folder, one at a time, to a copy of the tree, and runs the tests that are to notice.
 
-    run.py [--check] [NAME...]    those whose names contain one of these; --check: only whether they apply and compile
+    run.py [--check] [NAME...]    those whose names contain one of these; --check: only whether they apply
 
 Exit status 1 if one survives, does not apply or does not compile.
 """
@@ -35,10 +35,10 @@ def main():
         begin = time.monotonic()
         if error := tree.apply(patch):
             verdict = "DOES NOT APPLY: " + error.strip().splitlines()[0]
+        elif arguments.check:
+            verdict = "applies"
         elif not tree.build(layer):
             verdict = "DOES NOT COMPILE"
-        elif arguments.check:
-            verdict = "applies, compiles"
         else:
             built = time.monotonic()
             verdict = tree.killed_by(layer) or "SURVIVED: " + patch.read_text().splitlines()[0]
@@ -47,7 +47,7 @@ def main():
         if any(word in verdict for word in ("SURVIVED", "DOES NOT")):
             bad.append(patch.stem)
         print(f"{patch.stem:{width}}  {time.monotonic() - begin:5.1f} s  {verdict}", flush=True)
-    print(f"{len(patches) - len(bad)} of {len(patches)} {'compile' if arguments.check else 'killed'}")
+    print(f"{len(patches) - len(bad)} of {len(patches)} {'apply' if arguments.check else 'killed'}")
     if bad:
         print("not so: " + ", ".join(bad))
         sys.exit(1)
