@@ -86,7 +86,7 @@ class ENGIN_EXPORT StartFailed : public std::runtime_error {
   ~StartFailed() override;
 };
 
-/// A call of a supervisor or handle in the child of a fork: the threads of the parent do not exist there. Destructors and
+/// A call of a supervisor or handle in the child of a fork: the parent's threads do not exist there. Destructors and
 /// functions that cannot throw do nothing there; a handle's state is Stopped.
 class ENGIN_EXPORT ForkedChild : public Error {
  public:

@@ -116,8 +116,8 @@ class Inside {
   throw std::runtime_error("as planned");
 }
 
-// The packaged Abseil counts references to a Status in code that ThreadSanitizer does not see, so where two threads hold
-// copies of one it reports a race that is none.
+// The packaged Abseil counts references to a Status in code that ThreadSanitizer does not see, so where two threads
+// hold copies of one it reports a race that is none.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define ENGIN_NO_STATUS 1
