@@ -81,14 +81,14 @@ ENGIN_SCENARIO(LateMomentTest, ATaskEndsWhenItsStopCallbacksHaveReturned) {
   std::optional<std::stop_callback<std::function<void()>>> callback;  // outlives the attempt that it belongs to
   auto task = s.supervise([&](std::stop_token token) -> Co<> {
     callback.emplace(token, [this] { block(3s); });
-    Wakeup never;
-    (void)co_await never.wait();
+    (void)co_await sleep_for(1s, ignore_stop);
   });
   world.run_until_idle();
   task.request_stop();
   world.run_until_idle();
-  EXPECT_FALSE(is_ended(task.state()));
-  world.advance(3s);
+  world.advance(2s);
+  EXPECT_FALSE(is_ended(task.state())) << "the attempt has ended, the callback has not";
+  world.advance(1s);
   EXPECT_EQ(task.state(), TaskState::Stopped);
   s.shutdown();
 }
