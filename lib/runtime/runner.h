@@ -78,6 +78,7 @@ class alignas(64) Runner {
   LocalQueue local;
   /// Counts what this runner took, for taking turns. Its own.
   std::uint32_t turn = 0;
+  bool ran_plain = false;  // since it parked; its own
 
   static constexpr std::uint32_t kWakeToSearch = 1;
   static constexpr std::uint32_t kWakeToEnd = 2;

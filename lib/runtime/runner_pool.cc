@@ -1,11 +1,12 @@
 #include "runtime/runner_pool.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/asymmetric_fence.h"
 #include "base/clock.h"
-#include "base/this_thread.h"
 #include "base/spin.h"
+#include "base/this_thread.h"
 
 // Posting, taking, searching, parking. Threads come and go in runner_threads.cc.
 namespace engin::runtime {
@@ -135,6 +136,7 @@ void RunnerPool::run_job(Runner& runner, Job& job) noexcept {
   runner.begin_job(type);
   if (type.capture_after < Runner::kShortJob) {
     thread_state_.apply();
+    runner.ran_plain = true;
     if (type.capture_after == Duration::zero() && !alarm_.asleep()) alarm_.ring();
   }
   type.run(job);
@@ -239,6 +241,8 @@ RunnerPool::Woken RunnerPool::park(Runner& runner) noexcept {
     parked_.fetch_add(1, std::memory_order_acq_rel);
   }
   if (look_for_work() && unpark(runner)) return Woken::ToSearch;
+  // Not before each job, for it would cost more than all else that a short one costs.
+  if (std::exchange(runner.ran_plain, false)) ThreadState::reset_timer_slack();
 
   TimePoint until = runners() > options_.runners ? base::now() + kSurplusIdle : TimePoint::max();
   while (runner.wake.load(std::memory_order_acquire) == 0) {

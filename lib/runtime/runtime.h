@@ -96,10 +96,11 @@ class Runtime {
   /// True: it was armed and will not fire. False: it was not armed, or its `fire` has run, runs, or is about to.
   virtual bool cancel(Timer& timer) noexcept = 0;
 
-  /// Blocks the calling thread until `done()`, false at `deadline`. `done` is called again after each notify_waiters().
-  virtual bool wait(absl::FunctionRef<bool()> done, TimePoint deadline) = 0;
-  /// Something that a waiter may be waiting for has changed. Called with no lock held.
-  virtual void notify_waiters() noexcept = 0;
+  /// Blocks the calling thread until `done()`, false at `deadline`. `done` is called again after each notify_waiters()
+  /// of the same object, and may be now and then besides.
+  virtual bool wait(const void* about, absl::FunctionRef<bool()> done, TimePoint deadline) = 0;
+  /// Something about this object that a waiter may be waiting for has changed. Called with no lock held.
+  virtual void notify_waiters(const void* about) noexcept = 0;
 
   /// Blocks the calling thread until `until`, or false as soon as `token` fires.
   virtual bool sleep(const std::stop_token& token, TimePoint until) = 0;

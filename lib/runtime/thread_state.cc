@@ -33,8 +33,11 @@ ThreadState ThreadState::current() noexcept {
 
 void ThreadState::apply() const noexcept {
   pthread_sigmask(SIG_SETMASK, &signal_mask_, nullptr);
-  ::prctl(PR_SET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL);  // zero: the default
   if (floating_point_mode() != floating_point_) set_floating_point_mode(floating_point_);
+}
+
+void ThreadState::reset_timer_slack() noexcept {
+  ::prctl(PR_SET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL);  // zero: the default
 }
 
 std::string ThreadState::differences() const {

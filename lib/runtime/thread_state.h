@@ -12,8 +12,9 @@ class ThreadState {
  public:
   /// That of the calling thread.
   static ThreadState current() noexcept;
-  /// Gives it to the calling thread.
+  /// Gives mask and mode to the calling thread.
   void apply() const noexcept;
+  static void reset_timer_slack() noexcept;
   /// What the calling thread has otherwise: a list for a person, empty if nothing.
   std::string differences() const;
 

@@ -57,8 +57,10 @@ class ThreadedRuntime final : public Runtime, public std::enable_shared_from_thi
   void arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept override { scheduler_.arm(timer, due, tag); }
   bool cancel(Timer& timer) noexcept override { return scheduler_.cancel(timer); }
 
-  bool wait(absl::FunctionRef<bool()> done, TimePoint deadline) override { return waiters_.wait(done, deadline); }
-  void notify_waiters() noexcept override { waiters_.notify(); }
+  bool wait(const void* about, absl::FunctionRef<bool()> done, TimePoint deadline) override {
+    return waiters_.wait(about, done, deadline);
+  }
+  void notify_waiters(const void* about) noexcept override { waiters_.notify(about); }
   bool sleep(const std::stop_token& token, TimePoint until) override { return sleep_until(token, until); }
 
   std::uint64_t random_seed() noexcept override;

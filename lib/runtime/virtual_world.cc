@@ -30,6 +30,7 @@ struct VirtualWorld::Carrier {
   Timer* timer = nullptr;
   std::uint32_t tag = 0;
   Turn turn = Turn::None;
+  const void* waits_about = nullptr;
   bool waiting = false;
   bool woken = false;  // stands among the ready
   TimePoint wake_at = TimePoint::max();
@@ -244,11 +245,13 @@ std::optional<TimePoint> VirtualWorld::next_deadline() const noexcept {
   return next;
 }
 
-bool VirtualWorld::wait(absl::FunctionRef<bool()> done, TimePoint deadline) {
+bool VirtualWorld::wait(const void* about, absl::FunctionRef<bool()> done, TimePoint deadline) {
   if (inside()) {
     while (!done()) {
       if (now_ >= deadline) return false;
+      current_->waits_about = about;
       leave(deadline);
+      current_->waits_about = nullptr;
     }
     return true;
   }
@@ -274,8 +277,10 @@ bool VirtualWorld::wait(absl::FunctionRef<bool()> done, TimePoint deadline) {
   return true;
 }
 
-void VirtualWorld::notify_waiters() noexcept {
-  for (Carrier* carrier : waiting_) wake(*carrier);
+void VirtualWorld::notify_waiters(const void* about) noexcept {
+  for (Carrier* carrier : waiting_) {
+    if (carrier->waits_about == about) wake(*carrier);
+  }
 }
 
 bool VirtualWorld::sleep(const std::stop_token& token, TimePoint until) {

@@ -78,8 +78,8 @@ class VirtualWorld final : public Runtime {
   std::string left_behind() const override { return {}; }
   void arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept override;
   bool cancel(Timer& timer) noexcept override;
-  bool wait(absl::FunctionRef<bool()> done, TimePoint deadline) override;
-  void notify_waiters() noexcept override;
+  bool wait(const void* about, absl::FunctionRef<bool()> done, TimePoint deadline) override;
+  void notify_waiters(const void* about) noexcept override;
   bool sleep(const std::stop_token& token, TimePoint until) override;
   std::uint64_t random_seed() noexcept override { return random_.next(); }
   Stats stats() const noexcept override;

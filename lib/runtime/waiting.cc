@@ -1,8 +1,16 @@
 #include "runtime/waiting.h"
 
+#include <cstdint>
+
+#include "base/random.h"
+
 namespace engin::runtime {
 
-bool WaitingRoom::wait(absl::FunctionRef<bool()> done, TimePoint deadline) {
+WaitingRoom::Place& WaitingRoom::place_of(const void* about) noexcept {
+  return places_[base::mix(reinterpret_cast<std::uintptr_t>(about)) % places_.size()];
+}
+
+bool WaitingRoom::wait(const void* about, absl::FunctionRef<bool()> done, TimePoint deadline) {
   struct Counted {
     explicit Counted(base::Atomic<int>& n) : count(n) { count.fetch_add(1, std::memory_order_seq_cst); }
     Counted(const Counted&) = delete;
@@ -10,20 +18,22 @@ bool WaitingRoom::wait(absl::FunctionRef<bool()> done, TimePoint deadline) {
     ~Counted() { count.fetch_sub(1, std::memory_order_relaxed); }
     base::Atomic<int>& count;
   };
-  const Counted counted(waiters_);
+  Place& place = place_of(about);
+  const Counted counted(place.waiters);
   while (true) {
-    const std::uint32_t changes = changes_.load(std::memory_order_acquire);
+    const std::uint32_t changes = place.changes.load(std::memory_order_acquire);
     base::thread_fence(std::memory_order_seq_cst);
     if (done()) return true;
-    if (!base::futex_wait(changes_, changes, deadline)) return done();
+    if (!base::futex_wait(place.changes, changes, deadline)) return done();
   }
 }
 
-void WaitingRoom::notify() noexcept {
+void WaitingRoom::notify(const void* about) noexcept {
+  Place& place = place_of(about);
   base::thread_fence(std::memory_order_seq_cst);
-  if (waiters_.load(std::memory_order_relaxed) == 0) return;
-  changes_.fetch_add(1, std::memory_order_release);
-  base::futex_wake_all(changes_);
+  if (place.waiters.load(std::memory_order_relaxed) == 0) return;
+  place.changes.fetch_add(1, std::memory_order_release);
+  base::futex_wake_all(place.changes);
 }
 
 bool sleep_until(const std::stop_token& token, TimePoint until) {

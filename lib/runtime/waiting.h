@@ -2,6 +2,7 @@
 #ifndef ENGIN_LIB_RUNTIME_WAITING_H_
 #define ENGIN_LIB_RUNTIME_WAITING_H_
 
+#include <array>
 #include <stop_token>
 
 #include "absl/functional/function_ref.h"
@@ -11,19 +12,25 @@
 
 namespace engin::runtime {
 
-/// Where threads wait for a condition that is not under a lock of ours.
+/// Where threads wait for a condition that is not under a lock of ours; each for one about some object, so that a
+/// change of another one does not wake it (but for those that share its place).
 class WaitingRoom {
  public:
-  /// Blocks until done(), which is asked again after each notify(); false at `deadline`.
-  bool wait(absl::FunctionRef<bool()> done, TimePoint deadline);
+  /// Blocks until done(), which is asked again after each notify(about); false at `deadline`.
+  bool wait(const void* about, absl::FunctionRef<bool()> done, TimePoint deadline);
   /// The condition may have become true. A fence and a load if nobody waits.
-  void notify() noexcept;
+  void notify(const void* about) noexcept;
 
  private:
   // A waiter counts itself, then asks; a notifier changes the condition, then reads the count; a fence stands between
   // the two on both sides. So either the notifier sees the waiter, or the waiter sees the change.
-  base::Atomic<int> waiters_{0};
-  base::FutexWord changes_{0};
+  struct Place {
+    base::Atomic<int> waiters{0};
+    base::FutexWord changes{0};
+  };
+  Place& place_of(const void* about) noexcept;
+
+  std::array<Place, 32> places_;
 };
 
 /// Blocks until `until`, or false as soon as `token` fires.

@@ -167,7 +167,7 @@ void Core::start() {
       started_ = false;
       threads_ = Threads::None;
     }
-    runtime_->notify_waiters();
+    runtime_->notify_waiters(this);
     throw;
   }
   bool shutdown_came = false;
@@ -231,10 +231,7 @@ void Core::erase_name(Task& task) noexcept {
   if (it != names_.end() && it->second == &task) names_.erase(it);
 }
 
-void Core::task_ended(Task& task) noexcept {
-  count_change(&task, -1, 0);
-  runtime_->notify_waiters();
-}
+void Core::task_ended(Task& task) noexcept { count_change(&task, -1, 0); }
 
 void Core::task_started_again() noexcept {
   const base::Lock lock(mutex_);
@@ -254,7 +251,12 @@ void Core::disposal_ends() noexcept {
     --disposing_;
   }
   check_settled();
-  runtime_->notify_waiters();
+  tell_destructor();
+}
+
+/// It waits for user code that outlasted the shutdown; some of it may have ended.
+void Core::tell_destructor() noexcept {
+  if (ended()) runtime_->notify_waiters(this);
 }
 
 std::uint64_t Core::random(TaskId task, std::uint64_t n) const noexcept {
@@ -282,6 +284,7 @@ void Core::deliver(const Event& event) noexcept {
     }
   }
   observers_running_.fetch_sub(1);
+  tell_destructor();
 }
 
 void Core::note(EventKind kind, absl::FunctionRef<void(Event&)> fill) noexcept {
@@ -364,16 +367,16 @@ const ShutdownReport* Core::wait(Duration d) {
   for (;;) {
     if (ended()) return &report_;
     if (!shutting_down()) {
-      if (!runtime_->wait([this] { return shutting_down(); }, until)) return nullptr;
+      if (!runtime_->wait(this, [this] { return shutting_down(); }, until)) return nullptr;
       continue;
     }
     if (!bring_up_for_shutdown()) continue;
     // Whatever hangs, the report comes by the deadline: then this thread makes it itself.
     const TimePoint limit = detail::saturating_add(deadline(), std::chrono::milliseconds(10));
-    if (!runtime_->wait([this] { return ended(); }, std::min(limit, until))) {
+    if (!runtime_->wait(this, [this] { return ended(); }, std::min(limit, until))) {
       if (until < limit) return nullptr;
       force_end();
-      if (!ended()) runtime_->wait([this] { return ended(); }, TimePoint::max());  // another thread is at it
+      if (!ended()) runtime_->wait(this, [this] { return ended(); }, TimePoint::max());  // another thread is at it
     }
   }
 }
@@ -395,6 +398,7 @@ bool Core::wait_all() {
   bool all = false;
   std::optional<std::uint64_t> before;  // a shutdown that follows at once does not undo that all had ended
   runtime_->wait(
+      this,
       [&] {
         const base::Lock lock(mutex_);
         const bool open = phase_.load() == Phase::Open;

@@ -65,6 +65,8 @@ class Core final : private runtime::Listener {
   runtime::Runtime& runtime() const noexcept { return *runtime_; }
   const SupervisorOptions& options() const noexcept { return options_; }
   bool shutting_down() const noexcept { return phase_.load() != Phase::Open; }
+  /// The report is there.
+  bool ended() const noexcept { return phase_.load() == Phase::Ended; }
   TimePoint deadline() const noexcept { return TimePoint(Duration(deadline_.load())); }
   bool observed() const noexcept { return !observers_.empty(); }
   /// The supervisor is gone; nobody hears of what a straggler that was left behind still does.
@@ -81,6 +83,7 @@ class Core final : private runtime::Listener {
   void task_straggles(Task& task, int change) noexcept;
   void disposal_begins() noexcept;
   void disposal_ends() noexcept;
+  void tell_destructor() noexcept;
   void add_late_failure(const FailureMemory& failures) noexcept;
   /// Tasks for a loop without the lock: the next ones after `after` (before, if `backwards`), each with a reference.
   std::size_t next_tasks(TaskId after, bool backwards, Task** out, std::size_t max) noexcept;
@@ -121,8 +124,6 @@ class Core final : private runtime::Listener {
   void note(EventKind kind, absl::FunctionRef<void(Event&)> fill) noexcept;
   void run_deliver_job() noexcept;
   void deliver_own() noexcept;
-  bool ended() const noexcept { return phase_.load() == Phase::Ended; }
-
   void erase_name(Task& task) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string holders();
   void name_the_starving(SupervisorSnapshot& out);

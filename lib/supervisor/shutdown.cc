@@ -110,7 +110,7 @@ bool Core::bring_up_for_shutdown() noexcept {
       const base::Lock lock(mutex_);
       threads_ = up ? Threads::Up : Threads::Refused;
     }
-    runtime_->notify_waiters();
+    runtime_->notify_waiters(this);
     if (up) {
       enter_on_threads();
       return true;
@@ -118,6 +118,7 @@ bool Core::bring_up_for_shutdown() noexcept {
   }
   Threads threads{};
   runtime_->wait(
+      this,
       [&] {
         const base::Lock lock(mutex_);
         threads = threads_;
@@ -132,11 +133,12 @@ bool Core::bring_up_for_shutdown() noexcept {
 }
 
 void Core::enter_shutdown() noexcept {
-  runtime_->notify_waiters();
+  runtime_->notify_waiters(this);
   deliver_own();
   firing_token_.store(true);
   stop_source_.request_stop();
   firing_token_.store(false);
+  tell_destructor();
   cancel(grace_timer_);
   launch_stops();
 }
@@ -198,10 +200,12 @@ void Core::stop_next() noexcept {
 void Core::count_change(Task* settled, int active, int straggling) noexcept {
   bool next = false;
   bool end = false;
+  bool quiet = false;
   {
     const base::Lock lock(mutex_);
     active_ += static_cast<std::uint64_t>(static_cast<std::int64_t>(active));
-    if (active < 0 && active_ == 0 && phase_.load() == Phase::Open) ++times_quiet_;
+    quiet = active < 0 && active_ == 0 && phase_.load() == Phase::Open;
+    if (quiet) ++times_quiet_;
     straggling_ += static_cast<std::uint64_t>(static_cast<std::int64_t>(straggling));
     if (settled != nullptr && reverse_current_ == settled->id()) {
       reverse_current_ = 0;
@@ -211,6 +215,7 @@ void Core::count_change(Task* settled, int active, int straggling) noexcept {
   }
   if (next) post(next_job_, Lane::Stop);
   if (end) post(end_job_, Lane::Control);
+  if (quiet) runtime_->notify_waiters(this);  // wait_all()
 }
 
 /// True, once: every task has been told to stop, and nothing is left to wait for.
@@ -331,7 +336,7 @@ void Core::publish() noexcept {
   }
   cancel(grace_timer_);
   cancel(deadline_timer_);
-  runtime_->notify_waiters();
+  runtime_->notify_waiters(this);
 }
 
 void Core::add_observer_straggler() {
@@ -406,7 +411,7 @@ bool Core::user_code_runs() noexcept {
 
 void Core::wait_for_stragglers() {
   while (user_code_runs()) {
-    if (runtime_->wait([this] { return !user_code_runs(); }, runtime_->now() + NamingInterval)) return;
+    if (runtime_->wait(this, [this] { return !user_code_runs(); }, runtime_->now() + NamingInterval)) return;
     const std::string names = unfinished();
     const std::string& name = options_.name;
     std::fprintf(stderr, "engin:%s%s the supervisor's destructor waits for user code that did not end: %s\n",
@@ -418,7 +423,7 @@ void Core::wait_for_stragglers() {
 void Core::close() {
   if (process_is_forked()) return;  // the threads are in the parent; what they hold stays as it is
   begin_shutdown({});
-  runtime_->notify_waiters();
+  runtime_->notify_waiters(this);
   check_may_wait("~Supervisor()");
   wait(Duration::max());
   if (user_code_runs()) {

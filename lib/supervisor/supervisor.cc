@@ -57,7 +57,7 @@ namespace detail {
 void Access::request_shutdown(Supervisor& supervisor, ShutdownCause cause) noexcept {
   Core& core = *supervisor.core_;
   core.begin_shutdown(std::move(cause));
-  core.runtime().notify_waiters();
+  core.runtime().notify_waiters(&core);
 }
 
 std::string Access::unfinished(const Supervisor& supervisor) { return supervisor.core_->unfinished(); }
@@ -125,7 +125,7 @@ StopResult TaskHandle::stop_within(Duration timeout) const {
   if (!task_->request_stop()) return StopResult::AlreadyEnded;
   auto& runtime = task_->core().runtime();
   const bool ended =
-      runtime.wait([this] { return is_ended(task_->state()); }, detail::saturating_add(runtime.now(), timeout));
+      runtime.wait(task_, [this] { return is_ended(task_->state()); }, detail::saturating_add(runtime.now(), timeout));
   return ended ? StopResult::Stopped : StopResult::TimedOut;
 }
 
@@ -135,7 +135,7 @@ StopResult TaskHandle::stop() const {
   if (is_ended(task_->state())) return StopResult::AlreadyEnded;
   check_may_wait_for(*task_, "stop()");
   if (!task_->request_stop()) return StopResult::AlreadyEnded;
-  task_->core().runtime().wait([this] { return task_->ended_or_straggling(); }, TimePoint::max());
+  task_->core().runtime().wait(task_, [this] { return task_->ended_or_straggling(); }, TimePoint::max());
   return is_ended(task_->state()) ? StopResult::Stopped : StopResult::TimedOut;
 }
 
@@ -155,8 +155,9 @@ bool TaskHandle::wait_ready_within(Duration timeout) const {
   if (task_ == nullptr) return false;
   check_may_wait_for(*task_, "wait_ready()");
   auto& runtime = task_->core().runtime();
-  runtime.wait([this] { return task_->is_ready() || is_ended(task_->state()); },
-               detail::saturating_add(runtime.now(), timeout));
+  runtime.wait(
+      task_, [this] { return task_->is_ready() || is_ended(task_->state()); },
+      detail::saturating_add(runtime.now(), timeout));
   return task_->is_ready();
 }
 
@@ -170,6 +171,7 @@ std::optional<Outcome> TaskHandle::wait_within(Duration timeout) const {
   auto& runtime = task_->core().runtime();
   std::optional<Outcome> outcome;
   runtime.wait(
+      task_,
       [&] {
         outcome = task_->outcome();
         return outcome.has_value();

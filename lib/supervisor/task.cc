@@ -216,7 +216,10 @@ Section::~Section() {
     task.settle_end();
     core.task_ended(task);
   }
-  if (wake_) core.runtime().notify_waiters();
+  if (wake_) {
+    core.runtime().notify_waiters(&task);
+    core.tell_destructor();
+  }
   for (int i = 0; i < unrefs_; ++i) task.unref();
   if (more) task.unref();
 }

@@ -38,7 +38,7 @@ class Simulation::InCall {
   InCall(const InCall&) = delete;
   InCall& operator=(const InCall&) = delete;
   ~InCall() {
-    if (--s_.in_calls_ == 0) s_.world_.world().notify_waiters();
+    if (--s_.in_calls_ == 0) s_.world_.world().notify_waiters(&s_);
   }
 
  private:
@@ -75,7 +75,7 @@ void Simulation::preempt() {
 
 void Simulation::block(Duration d) {
   if (!world_.world().inside()) return;
-  world_.world().wait([this] { return calm_; }, detail::saturating_add(now(), d));
+  world_.world().wait(this, [this] { return calm_; }, detail::saturating_add(now(), d));
 }
 
 void Simulation::resume_after(Resumer resumer, Duration d) {
@@ -408,7 +408,7 @@ bool Simulation::settle(const bool& done) {
 void Simulation::calm_down() {
   calm_ = true;
   see(What::Released, -1);
-  world_.world().notify_waiters();
+  world_.world().notify_waiters(this);
 }
 
 RunResult Simulation::run() {
@@ -431,7 +431,7 @@ RunResult Simulation::run() {
     done = false;
     final_.tasks.resize(tasks_.size());
     world_.spawn([this, &done] {
-      world_.world().wait([this] { return in_calls_ == 0; }, TimePoint::max());
+      world_.world().wait(this, [this] { return in_calls_ == 0; }, TimePoint::max());
       finish();
       open_ = false;
       supervisor_.reset();

@@ -118,7 +118,7 @@ TEST(LateTimerTest, TheTimeoutOfAHooksEarlierRunDoesNotEndTheNextOne) {
   auto task = s.supervise(until_stopped(), {.shutdown_hook =
                                                 [&] {
                                                   const TimePoint end = world.now() + (++runs == 1 ? 5s : 1s);
-                                                  world.world().wait([] { return false; }, end);
+                                                  world.world().wait(nullptr, [] { return false; }, end);
                                                 },
                                             .hook_timeout = 5s});
   world.run_until_idle();

@@ -30,7 +30,7 @@ void Scenario::finish() {
 }
 
 void Scenario::block(Duration d) {
-  world.world().wait([] { return false; }, detail::saturating_add(world.now(), d));
+  world.world().wait(nullptr, [] { return false; }, detail::saturating_add(world.now(), d));
 }
 
 TaskHandle Scenario::hooked(TaskHandle task) {
