@@ -190,8 +190,8 @@ LifecycleRunner::Ended LifecycleRunner::run(const Hook& hook, std::string name, 
   return ended;
 }
 
-// An interrupted start has as long as the tasks would have, and no longer than its own timeout. Looked for now and
-// then: nothing else can shorten a wait that has begun.
+// An interrupted start has as long as the tasks would have (the grace that follows it included), and no longer than its
+// own timeout. Looked for now and then: nothing else can shorten a wait that has begun.
 std::optional<Outcome> LifecycleRunner::await(const TaskHandle& task, Duration limit, bool interruptible) const {
   if (!interruptible) return task.wait_for(limit);
   TimePoint until = saturating_add(now(), limit);
@@ -200,7 +200,8 @@ std::optional<Outcome> LifecycleRunner::await(const TaskHandle& task, Duration l
     auto outcome = task.wait_for(std::clamp<Duration>(left, Duration::zero(), milliseconds(100)));
     if (outcome || left <= Duration::zero()) return outcome;
     const base::Lock lock(mutex_);
-    if (interrupted_) until = std::min(until, saturating_add(*interrupted_, stopping_ - quarter_of(stopping_)));
+    if (interrupted_)
+      until = std::min(until, saturating_add(*interrupted_, stopping_ - quarter_of(stopping_) - grace_));
   }
 }
 

@@ -701,6 +701,30 @@ TEST_F(EnginTest, ItCanBeLookedAtWhileItRunsAndAfterwards) {
   EXPECT_FALSE(app.stop_token().stop_possible());
 }
 
+TEST_F(EnginTest, TheOneDeadlineCountsFromTheRequestThatInterruptsAStart) {
+  auto given = options();
+  given.shutdown_timeout = 20s;
+  given.on_straggler = OnStraggler::Abandon;
+  engin::Wakeup never;
+  Engin* self = nullptr;
+  engin::TimePoint requested;
+  const auto hang = [&]() -> Co<> { (void)co_await never.wait(engin::ignore_stop); };
+  Engin app(Supply(given), Invoke([&](Lifecycle& lifecycle) {
+              lifecycle.hook({.name = "one", .on_stop = hang});
+              lifecycle.hook({.name = "two", .on_start = [&]() -> Co<> {
+                                requested = world.now();
+                                self->request_stop("too slow");
+                                (void)co_await never.wait(engin::ignore_stop);
+                              }});
+            }));
+  self = &app;
+  app.start();
+  EXPECT_LE(world.now() - requested, 20s);
+  EXPECT_THAT(app.report().unfinished_hooks, ElementsAre("on_start of two", "on_stop of one"));
+  never.notify_all();
+  world.run_until_idle();
+}
+
 TEST_F(EnginTest, TheDestructorStops) {
   {
     Engin app(Supply(options()), Supply(std::ref(log)), Provide([](Log& l) { return Part<1>(l); }),
