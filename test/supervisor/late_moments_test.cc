@@ -141,6 +141,73 @@ TEST(LateTimerTest, TheTimeoutOfAHooksEarlierRunDoesNotEndTheNextOne) {
   s.shutdown();
 }
 
+ENGIN_SCENARIO(LateMomentTest, AHookThatTimedOutHasAFreshTokenTheNextTime) {
+  Supervisor& s = started();
+  rules.by_hand = true;
+  std::vector<bool> fired_at_begin;
+  auto task = hooked(s.supervise(until_stopped(), {.shutdown_hook =
+                                                       [&](std::stop_token stop) {
+                                                         fired_at_begin.push_back(stop.stop_requested());
+                                                         if (fired_at_begin.size() == 1) block(6s);
+                                                       },
+                                                   .hook_timeout = 5s}));
+  world.run_until_idle();
+  EXPECT_EQ(task.stop(1h), StopResult::Stopped);
+  EXPECT_EQ(task.snapshot().hook, HookResult::TimedOut);
+  world.advance(1s);
+  task.restart();
+  world.run_until_idle();
+  EXPECT_EQ(task.stop(1h), StopResult::Stopped);
+  EXPECT_EQ(task.snapshot().hook, HookResult::Returned);
+  EXPECT_EQ(fired_at_begin, std::vector<bool>({false, false}));
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(LateMomentTest, AHookThatDidNotStartTookNoTimeWhateverItTookBefore) {
+  Supervisor& s = started({.shutdown_timeout = 0s});
+  rules.by_hand = rules.deadline_came = true;
+  auto task = hooked(s.supervise(until_stopped(), {.name = "t", .shutdown_hook = [this] { block(3s); }}));
+  world.run_until_idle();
+  EXPECT_EQ(task.stop(1h), StopResult::Stopped);
+  task.restart();
+  world.run_until_idle();
+  const ShutdownReport& report = s.shutdown();
+  ASSERT_NE(report.find("t"), nullptr);
+  EXPECT_EQ(report.find("t")->hook_duration, 0s);
+  finish();
+}
+
+ENGIN_SCENARIO(LateMomentTest, ARestartIsGoodForOneAttemptOnly) {
+  Supervisor& s = started();
+  rules.by_hand = true;
+  auto task = s.supervise(
+      [] {
+        while (this_task::attempt() == 1 && this_task::sleep_for(1h)) {
+        }
+        if (this_task::attempt() > 1) throw std::runtime_error("broken");
+      },
+      {.on_exception = OnException::Ignore});
+  world.run_until_idle();
+  EXPECT_EQ(task.restart(), RestartResult::Started);
+  world.run_until_idle();
+  EXPECT_EQ(task.state(), TaskState::Failed);
+  EXPECT_EQ(task.snapshot().attempt, 2u);
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(LateMomentTest, TheLastEventTellsWhatTheReportTells) {
+  Supervisor& s = started();
+  s.supervise(slow_to_stop(3s), {.name = "slow"});
+  hooked(s.supervise(until_stopped(), {.shutdown_hook = [] { throw std::runtime_error("broken"); }}));
+  world.run_until_idle();
+  const ShutdownReport& report = s.shutdown();
+  EXPECT_EQ(report.duration, 3s);
+  const Event last = log().back();
+  EXPECT_EQ(last.kind, EventKind::ShutdownEnded);
+  EXPECT_EQ(last.duration, 3s);
+  EXPECT_FALSE(last.detail.empty()) << "a hook failed";
+}
+
 ENGIN_SCENARIO(LateMomentTest, OneGoodCallResetsTheDelayOfAPeriodicTask) {
   Supervisor& s = started();
   const TimePoint begin = world.now();

@@ -88,6 +88,15 @@ TEST_F(ThreadsTest, AnEndlessTaskStopsWithinATenthOfASecond) {
   EXPECT_LT(best, 100ms);
 }
 
+TEST_F(ThreadsTest, TheSnapshotCountsTheRunners) {
+  Supervisor s({.runners = 3, .max_runners = 17, .default_observer = false});
+  EXPECT_EQ(s.snapshot().runners, 0);
+  s.start();
+  EXPECT_EQ(s.snapshot().runners, 3);
+  EXPECT_EQ(s.snapshot().max_runners, 17);
+  s.shutdown();
+}
+
 TEST_F(ThreadsTest, EightEndlessCallablesAllRun) {
   Supervisor s(options());
   std::latch all(8);
