@@ -44,6 +44,8 @@ def defects(lines):
         code = line.split("//")[0]
         if not code.startswith(" "):
             continue  # a declaration at namespace scope
+        if "(void)" in code:
+            continue
         if STATEMENT.match(line) and balanced(code) and not declaration(line):
             yield i, [], 1, "dropped"
         match = CONDITION.match(line)

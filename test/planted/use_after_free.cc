@@ -5,9 +5,9 @@
 
 int main() {
   auto owned = std::make_unique<int>(1);
-  int* const kept = owned.get();
+  volatile int* const kept = owned.get();
   engin::Supervisor supervisor({.default_observer = false});
-  supervisor.supervise([kept] { ++*const_cast<volatile int*>(kept); });
+  supervisor.supervise([kept] { *kept = 2; });
   owned.reset();
   supervisor.start();
   supervisor.wait_all();

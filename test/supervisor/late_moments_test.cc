@@ -11,6 +11,8 @@
 #include <gtest/gtest.h>
 
 #include "engin/supervisor.h"
+#include "engin/testing/recorder.h"
+#include "engin/testing/virtual_runtime.h"
 #include "runtime/virtual_world.h"
 #include "test/support/scenario.h"
 
@@ -154,6 +156,11 @@ ENGIN_SCENARIO(LateMomentTest, AHookThatTimedOutHasAFreshTokenTheNextTime) {
   world.run_until_idle();
   EXPECT_EQ(task.stop(1h), StopResult::Stopped);
   EXPECT_EQ(task.snapshot().hook, HookResult::TimedOut);
+  for (const Event& e : log()) {
+    if (e.kind == EventKind::HookTimedOut) {
+      EXPECT_EQ(e.duration, 5s);
+    }
+  }
   world.advance(1s);
   task.restart();
   world.run_until_idle();
@@ -206,6 +213,73 @@ ENGIN_SCENARIO(LateMomentTest, TheLastEventTellsWhatTheReportTells) {
   EXPECT_EQ(last.kind, EventKind::ShutdownEnded);
   EXPECT_EQ(last.duration, 3s);
   EXPECT_FALSE(last.detail.empty()) << "a hook failed";
+}
+
+ENGIN_SCENARIO(LateMomentTest, ATaskThatWasNeverStartedIsStoppedAtTheDeadlineToo) {
+  Supervisor& s = make({.shutdown_timeout = 0s});
+  auto task = s.supervise(until_stopped(), {.name = "t"});
+  s.request_shutdown();  // whether the deadline or the launch of stops comes first is up to the seed
+  s.start();
+  const ShutdownReport& report = s.wait();
+  EXPECT_TRUE(report.stragglers.empty());
+  EXPECT_EQ(task.state(), TaskState::Stopped);
+  EXPECT_EQ(task.snapshot().attempt, 0u);
+  rules.deadline_came = true;
+}
+
+TEST(LastReferenceTest, NothingOfASupervisorIsKeptWhenItsHandlesAreGone) {
+  auto observer = std::make_shared<testing::Recorder>();
+  const std::weak_ptr<Observer> kept = observer;  // the supervisor's record holds it, and each task's that record
+  testing::VirtualRuntime world(1);
+  {
+    TaskHandle outlives;
+    {
+      Supervisor s({.observers = {std::exchange(observer, nullptr)}, .default_observer = false, .runtime = world});
+      s.start();
+      outlives = s.supervise([] {});
+      TaskHandle dropped_after_its_end = s.supervise([] {});
+      {
+        TaskHandle dropped_while_it_runs = s.supervise(until_stopped());
+      }
+      TaskHandle removed = s.supervise([] {});
+      s.supervise([]() -> Co<> { (void)co_await sleep_for(1s); });
+      s.supervise(every(1s, [] {}));
+      s.supervise(throws(), {.on_exception = OnException::Retry, .backoff = Backoff::constant(1s)});
+      world.advance(3s);
+      world.run_until_idle();
+      EXPECT_TRUE(removed.remove());
+      EXPECT_FALSE(removed.remove());
+      dropped_after_its_end = TaskHandle();
+      s.shutdown();
+    }
+    EXPECT_FALSE(kept.expired()) << "a handle may ask who it was";
+  }
+  world.run_until_idle();
+  EXPECT_TRUE(kept.expired());
+}
+
+ENGIN_SCENARIO(LateMomentTest, TheReportCountsTasksByTheirOutcome) {
+  Supervisor& s = started();
+  const TaskHandle completed[] = {s.supervise([] {}), s.supervise([] {}), s.supervise([] {})};
+  const TaskHandle failed[] = {s.supervise(throws(), {.on_exception = OnException::Ignore}),
+                               s.supervise(throws(), {.on_exception = OnException::Ignore})};
+  s.supervise(until_stopped());
+  world.run_until_idle();
+  const ShutdownReport& report = s.shutdown();
+  EXPECT_EQ(report.tasks_total, 6u);
+  EXPECT_EQ(report.tasks_completed, 3u);
+  EXPECT_EQ(report.tasks_failed, 2u);
+  EXPECT_EQ(report.tasks_stopped, 1u);
+}
+
+TEST(EmptyHandleTest, AnswersAtOnce) {
+  const TaskHandle none;
+  EXPECT_FALSE(none.wait_ready(1h));
+  EXPECT_EQ(none.stop(), StopResult::AlreadyEnded);
+  EXPECT_EQ(none.stop(1h), StopResult::AlreadyEnded);
+  EXPECT_EQ(none.restart(), RestartResult::Refused);
+  EXPECT_FALSE(none.remove());
+  EXPECT_EQ(none.wait(), Outcome::Stopped);
 }
 
 ENGIN_SCENARIO(LateMomentTest, OneGoodCallResetsTheDelayOfAPeriodicTask) {

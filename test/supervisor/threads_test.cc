@@ -94,6 +94,16 @@ TEST_F(ThreadsTest, TheSnapshotCountsTheRunners) {
   s.start();
   EXPECT_EQ(s.snapshot().runners, 3);
   EXPECT_EQ(s.snapshot().max_runners, 17);
+  EXPECT_EQ(s.snapshot().captured, 0);
+  const TaskHandle blocks = s.supervise(
+      [] {
+        this_task::ready();
+        while (this_task::sleep_for(1h)) {
+        }
+      },
+      {.blocking = true});
+  ASSERT_TRUE(blocks.wait_ready(Patience));
+  EXPECT_EQ(s.snapshot().captured, 1) << "it said so, and was believed at once";
   s.shutdown();
 }
 
