@@ -132,8 +132,11 @@ void GrowthMonitor::starve(RunnerPool::Ready ready, RunnerPool::Growth why, Time
     }
     if (growth != RunnerPool::Growth::Unneeded) control_.help_with_stop_jobs();
   }
+  // Twice as long after each look in a row that could do nothing.
+  const bool starved_before = starving_.load(std::memory_order_relaxed);
+  starving_pace_ = starved_before ? std::min(2 * starving_pace_, kStarvingPace) : kFastPace;
+  pace_ = starving_pace_;
   starving_.store(true, std::memory_order_relaxed);
-  pace_ = std::min(std::max(2 * pace_, kFastPace), kStarvingPace);
   if (!std::exchange(said_starving_, true)) listener_->starving(ready.all, refused);
 }
 

@@ -51,6 +51,7 @@ class GrowthMonitor {
 
   // The monitor thread's own.
   Duration pace_{};             // between looks
+  Duration starving_pace_{};    // the same, while it starves
   int quiet_looks_ = 0;         // since a job was ready
   bool said_starving_ = false;  // in this stretch
   Duration retry_delay_{};      // after the system refused a thread

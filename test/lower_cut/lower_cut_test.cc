@@ -41,6 +41,19 @@ TEST_P(ExhaustiveTest, EveryInvariantHoldsInAllSchedulesWithOneDetour) {
 }
 INSTANTIATE_TEST_SUITE_P(Programs, ExhaustiveTest, ::testing::Range(std::size_t{0}, small_programs()));
 
+// Its looks took turns of 200 and 400 us, for as long as a job waited at max_runners.
+TEST(FoundTest, TheMonitorLooksMoreSeldomTheLongerItStarves) {
+  Program program;
+  program.tokens = {std::chrono::milliseconds(1300)};
+  const Op wait{Op::Kind::Block, 0, {}};
+  program.jobs = {{JobKind::Blocking, runtime::Lane::Ready, {wait}}, {JobKind::Plain, runtime::Lane::Fresh, {}}};
+  program.threads = {{{Op::Kind::Post, 0, {}}, {Op::Kind::Post, 1, {}}}};
+  simulation::Replay plain({});
+  const Result result = run(program, plain);
+  EXPECT_EQ(result.failure, "");
+  EXPECT_LT(result.steps, 10'000U);
+}
+
 TEST(ReplayTest, TheSameSeedIsTheSameSchedule) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     const Result first = run(generate(seed), *strategy_of(seed));

@@ -67,7 +67,9 @@ class Generator {
     plan.lane = pick(lanes);
     if (plan.kind == JobKind::Plain && one_in(2)) plan.lane = Lane::Fresh;
     if (plan.lane == Lane::Control) plan.kind = JobKind::Step;
-    if (depth < 3) {
+    if (depth == 0 && plan.lane == Lane::Ready && one_in(6)) {
+      post_and_stay(plan.ops);
+    } else if (depth < 3) {
       for (std::size_t n = random_.below(4); n > 0; --n) add_op(plan.ops, depth + 1, false, plan.kind, plan.lane);
     }
     if (plan.kind == JobKind::Step && plan.lane != Lane::Control && one_in(3)) {
@@ -75,6 +77,20 @@ class Generator {
     }
     program_.jobs[index] = std::move(plan);
     return index;
+  }
+
+  // A job that posts another one just when the growth monitor may have had enough of looking at nothing, and keeps its
+  // runner.
+  void post_and_stay(std::vector<Op>& ops) {
+    const std::size_t job = new_job(3);
+    if (job == kMostJobs) return;
+    ops.push_back({Kind::Compute, 0, pick(std::array<Duration, 4>{0us, 1ms, 2ms, 3ms})});
+    ops.push_back({Kind::Post, job, {}});
+    if (!program_.tokens.empty() && one_in(2)) {
+      ops.push_back({Kind::Block, random_.below(program_.tokens.size()), {}});
+    } else {
+      ops.push_back({Kind::Compute, 0, 12ms});
+    }
   }
 
   void add_ops(std::vector<Op>& ops, std::size_t n, std::size_t depth, bool before_start) {
