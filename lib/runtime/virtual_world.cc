@@ -29,6 +29,7 @@ struct VirtualWorld::Carrier {
   Job* job = nullptr;
   Timer* timer = nullptr;
   std::uint32_t tag = 0;
+  std::uint64_t name = 0;
   Turn turn = Turn::None;
   const void* waits_about = nullptr;
   bool waiting = false;
@@ -71,7 +72,7 @@ void VirtualWorld::post(Job& job, Lane lane) noexcept {
   if (lane == Lane::Control) {
     control_.push_back(&job);
   } else {
-    ready_.push_back({&job, nullptr, nullptr, 0});
+    ready_.push_back({&job, nullptr, nullptr, 0, ++latest_name_});
   }
 }
 
@@ -81,7 +82,10 @@ bool VirtualWorld::others_ready() const noexcept { return choose(4) != 0; }
 
 std::size_t VirtualWorld::choose(std::size_t n) const noexcept {
   if (n < 2) return 0;
-  const std::size_t pick = chooser_ != nullptr ? chooser_->choose(n) : random_.below(n);
+  return note_choice(n, chooser_ != nullptr ? chooser_->choose(n) : random_.below(n));
+}
+
+std::size_t VirtualWorld::note_choice(std::size_t n, std::size_t pick) const noexcept {
   ++choices_;
   schedule_ = base::mix(schedule_ ^ (n << 32) ^ pick);
   return pick;
@@ -105,9 +109,13 @@ VirtualWorld::Uninterrupted::~Uninterrupted() { --locks_held; }
 void VirtualWorld::maybe_interrupt() noexcept {
   if (current_ == nullptr) return;
   if (ready_.empty() && (control_busy_ || control_.empty()) && (timer_busy_ || due_.empty())) return;
-  if (choose(interrupt_) != 0) return;
+  if (chooser_ != nullptr) {
+    if (note_choice(2, chooser_->interrupts(names(true)) ? 0 : 1) != 0) return;
+  } else if (choose(interrupt_) != 0) {
+    return;
+  }
   Carrier& carrier = *current_;
-  ready_.push_back({nullptr, &carrier, nullptr, 0});
+  ready_.push_back({nullptr, &carrier, nullptr, 0, carrier.name});
   Fiber::change(carrier.fiber, outside_);
 }
 
@@ -126,11 +134,23 @@ void VirtualWorld::collect_due() {
   TimerQueue::Due due[32];
   while (const std::size_t n = timers_.pop_due(now_, due)) {
     timer_count_ -= n;
-    for (std::size_t i = 0; i < n; ++i) due_.push_back({nullptr, nullptr, due[i].timer, due[i].tag});
+    for (std::size_t i = 0; i < n; ++i) due_.push_back({nullptr, nullptr, due[i].timer, due[i].tag, ++latest_name_});
   }
   for (Carrier* carrier : waiting_) {
     if (carrier->wake_at <= now_) wake(*carrier);
   }
+}
+
+/// In the order in which take() counts them.
+absl::Span<const std::uint64_t> VirtualWorld::names(bool current_first) const {
+  names_.clear();
+  if (current_first) names_.push_back(current_->name);
+  for (const Ready& item : ready_) names_.push_back(item.name);
+  if (!timer_busy_) {
+    for (const Ready& item : due_) names_.push_back(item.name);
+  }
+  if (!control_busy_ && !control_.empty()) names_.push_back(0);
+  return names_;
 }
 
 /// Chooses among all that could run.
@@ -139,7 +159,7 @@ bool VirtualWorld::take(Ready& item, Turn& turn) {
   const std::size_t control = control_busy_ || control_.empty() ? 0 : 1;
   const std::size_t n = ready_.size() + due + control;
   if (n == 0) return false;
-  std::size_t pick = choose(n);
+  std::size_t pick = chooser_ != nullptr && n > 1 ? note_choice(n, chooser_->next(names(false))) : choose(n);
   std::vector<Ready>* from = &ready_;
   if (pick >= ready_.size()) {
     pick -= ready_.size();
@@ -167,6 +187,7 @@ bool VirtualWorld::step() {
     item.carrier->job = item.job;
     item.carrier->timer = item.timer;
     item.carrier->tag = item.tag;
+    item.carrier->name = item.name;
     item.carrier->turn = turn;
     if (turn == Turn::Control) control_busy_ = true;
     if (turn == Turn::Timer) timer_busy_ = true;
@@ -224,7 +245,7 @@ void VirtualWorld::leave(TimePoint until) {
 
 void VirtualWorld::wake(Carrier& carrier) noexcept {
   if (!carrier.waiting || std::exchange(carrier.woken, true)) return;
-  ready_.push_back({nullptr, &carrier, nullptr, 0});
+  ready_.push_back({nullptr, &carrier, nullptr, 0, carrier.name});
 }
 
 std::size_t VirtualWorld::run_steps(std::size_t most) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "base/random.h"
 #include "runtime/fiber.h"
 #include "runtime/runtime.h"
@@ -22,6 +23,10 @@ class Chooser {
  public:
   /// Which of `n` > 1 things is taken, from 0.
   virtual std::size_t choose(std::size_t n) = 0;
+  /// Which of these goes next, from 0. A name stands for the same job or timer until that has ended.
+  virtual std::size_t next(absl::Span<const std::uint64_t> who) = 0;
+  /// Whether the first of these, which runs, is interrupted for another one.
+  virtual bool interrupts(absl::Span<const std::uint64_t> who) = 0;
 
  protected:
   ~Chooser() = default;
@@ -94,6 +99,7 @@ class VirtualWorld final : public Runtime {
     Carrier* carrier = nullptr;
     Timer* timer = nullptr;
     std::uint32_t tag = 0;
+    std::uint64_t name = 0;  // for a Chooser
   };
   /// What must not run twice at a time.
   enum class Turn : std::uint8_t { None, Control, Timer };
@@ -106,6 +112,8 @@ class VirtualWorld final : public Runtime {
   void collect_due();
   std::size_t choose(std::size_t n) const noexcept;
   bool take(Ready& item, Turn& turn);
+  absl::Span<const std::uint64_t> names(bool current_first) const;
+  std::size_t note_choice(std::size_t n, std::size_t pick) const noexcept;
   Carrier& idle_carrier();
   static void at_lock(int change) noexcept;
   void maybe_interrupt() noexcept;
@@ -126,6 +134,8 @@ class VirtualWorld final : public Runtime {
   Fiber outside_;
   Chooser* chooser_ = nullptr;
   std::uint32_t interrupt_ = 0;
+  std::uint64_t latest_name_ = 0;
+  mutable std::vector<std::uint64_t> names_;
   mutable std::uint64_t choices_ = 0;
   mutable std::uint64_t schedule_ = 0;
 };

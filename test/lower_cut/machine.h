@@ -167,6 +167,7 @@ class Machine {
   bool refuses_thread();
   void refuse_no_more() noexcept { options_.refused = 0; }
   std::size_t refusals() const noexcept { return refusals_; }
+  TimePoint latest_refusal() const noexcept { return latest_refusal_; }
   std::size_t steps() const noexcept { return steps_; }
   std::size_t choices() const noexcept { return choices_; }
   std::uint64_t schedule() const noexcept { return schedule_; }
@@ -269,6 +270,7 @@ class Machine {
   std::uint64_t schedule_ = 0;
   std::uint64_t turns_ = 0;
   std::size_t refusals_ = 0;
+  TimePoint latest_refusal_{};
   std::unique_ptr<Carrier> outside_;
 };
 

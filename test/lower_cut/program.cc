@@ -67,7 +67,7 @@ class Generator {
     plan.lane = pick(lanes);
     if (plan.kind == JobKind::Plain && one_in(2)) plan.lane = Lane::Fresh;
     if (plan.lane == Lane::Control) plan.kind = JobKind::Step;
-    if (depth == 0 && plan.lane == Lane::Ready && one_in(6)) {
+    if (depth == 0 && plan.lane == Lane::Ready && one_in(4)) {
       post_and_stay(plan.ops);
     } else if (depth < 3) {
       for (std::size_t n = random_.below(4); n > 0; --n) add_op(plan.ops, depth + 1, false, plan.kind, plan.lane);

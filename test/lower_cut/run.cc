@@ -278,7 +278,7 @@ void Run::perform(const Op& op, SimJob* in) {
   }
   if (call) {
     --in_flight_;
-    changed();
+    if (stopping_) changed();  // otherwise nobody waits for it, and it is a fence
   }
 }
 
@@ -396,7 +396,8 @@ void Run::at_rest() {
 
 bool Run::patience_is_over(const SimJob& job) const {
   const Duration waited = machine_.now() - job.posted - (machine_.stalled() - job.stalled_before);
-  return waited > (machine_.refusals() > 0 ? kRefusedPatience + kMostPatience : kMostPatience);
+  return waited > kMostPatience &&
+         (machine_.refusals() == 0 || machine_.now() - machine_.latest_refusal() > kRefusedPatience);
 }
 
 void Run::check_ready_jobs(int parked) {

@@ -6,6 +6,8 @@
 //   engin_sim                  as with --seconds 10
 //   engin_sim ... --pairs      also says how often each (state, event) pair of a task was reached
 //   engin_sim --speed          the speed scenario instead of generated ones
+//   engin_sim --priorities     all choices by priorities (PCT); otherwise each second fresh seed of --seconds
+//   engin_sim --exhaustive D   all schedules of --seed's scenario with at most D detours, at most --most N
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -50,7 +52,22 @@ int usage() {
 int main(int argc, char** argv) {
   const bool speed = given(argc, argv, "--speed");
   const auto make = speed ? &speed_scenario : &generate;
-  if (const auto seed = number(argc, argv, "--seed")) return replay(make(*seed), std::cout) ? 0 : 1;
+  const bool priorities = given(argc, argv, "--priorities");
+  if (const auto detours = number(argc, argv, "--exhaustive")) {
+    Explorer explorer(make);
+    const bool held = explorer.exhaust(number(argc, argv, "--seed").value_or(1), *detours,
+                                       number(argc, argv, "--most").value_or(1'000'000));
+    std::cout << explorer.runs() << " schedules, " << explorer.distinct() << " distinct" << std::endl;
+    if (!held) explorer.explain(std::cout);
+    return held ? 0 : 1;
+  }
+  if (const auto seed = number(argc, argv, "--seed"); seed && priorities) {
+    Explorer explorer(make);
+    const bool held = explorer.run_with_priorities(*seed);
+    if (!held) explorer.explain(std::cout);
+    return held ? 0 : 1;
+  } else if (seed)
+    return replay(make(*seed), std::cout) ? 0 : 1;
   auto seconds = number(argc, argv, "--seconds");
   const auto schedules = number(argc, argv, "--schedules");
   if (!seconds && !schedules) {
@@ -73,7 +90,8 @@ int main(int argc, char** argv) {
   }
   for (std::uint64_t n = 0; good; ++n) {
     if (schedules ? n >= *schedules : (n % 16 == 0 && elapsed() >= static_cast<double>(*seconds))) break;
-    good = explorer.run(base + n);
+    const bool by_priorities = priorities || (seconds && !speed && n % 2 == 1);
+    good = by_priorities ? explorer.run_with_priorities(base + n) : explorer.run(base + n);
   }
   const double time = elapsed();
   std::cout << explorer.runs() << " schedules in " << time << " s: " << static_cast<double>(explorer.runs()) / time

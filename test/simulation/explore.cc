@@ -8,18 +8,67 @@ namespace engin::simulation {
 
 namespace {
 
-std::string first_broken(const Scenario& scenario) {
+constexpr std::size_t kMostShorteningRuns = 600;
+
+RunResult run_with(const Scenario& scenario, Checkers& checkers, Strategy* strategy, bool keep_history = false) {
+  RunOptions options;
+  options.keep_history = keep_history;
+  if (strategy == nullptr) return Simulation(scenario, checkers, options).run();
+  StrategyChooser chooser(*strategy);
+  options.chooser = &chooser;
+  return Simulation(scenario, checkers, options).run();
+}
+
+std::string first_broken(const Scenario& scenario, Strategy* strategy = nullptr) {
   Checkers checkers = make_checkers();
-  const RunResult result = Simulation(scenario, checkers, {}).run();
+  const RunResult result = run_with(scenario, checkers, strategy);
   return result.findings.empty() ? "" : result.findings.front().invariant;
 }
 
 }  // namespace
 
+// The first number of the world's goes to the supervisor, for its jitter.
+SeedsOwn::SeedsOwn(const Scenario& scenario) noexcept
+    : random_(scenario.seed), interrupted_one_in_(scenario.preemption) {
+  random_.next();
+}
+
+std::size_t SeedsOwn::next(std::span<const std::uint64_t> who, bool first_runs) {
+  if (!first_runs) return random_.below(who.size());
+  return interrupted_one_in_ < 2 || random_.below(interrupted_one_in_) == 0 ? 1 : 0;
+}
+
 bool Explorer::run(std::uint64_t seed) {
   seed_ = seed;
+  picks_.clear();
+  return run(make_(seed), nullptr);
+}
+
+bool Explorer::run_with_priorities(std::uint64_t seed) {
+  seed_ = seed;
+  Priorities priorities(seed, 1 + seed % 4, 200);
+  Recorder recorder(priorities);
+  const bool good = run(make_(seed), &recorder);
+  if (!good) picks_ = recorder.picks();
+  return good;
+}
+
+bool Explorer::exhaust(std::uint64_t seed, std::size_t most_detours, std::size_t most_runs) {
+  seed_ = seed;
   const Scenario scenario = make_(seed);
-  latest_ = Simulation(scenario, checkers_, {}).run();
+  Exhaustive strategy(most_detours);
+  for (std::size_t n = 0; n < most_runs; ++n) {
+    Recorder recorder(strategy);
+    const bool good = run(scenario, &recorder);
+    picks_ = recorder.picks();
+    if (!good) return false;
+    if (!strategy.advance()) break;
+  }
+  return true;
+}
+
+bool Explorer::run(const Scenario& scenario, Strategy* strategy) {
+  latest_ = run_with(scenario, checkers_, strategy);
   ++runs_;
   choices_ += latest_.choices;
   schedules_.insert(latest_.schedule);
@@ -29,18 +78,32 @@ bool Explorer::run(std::uint64_t seed) {
 void Explorer::explain(std::ostream& out) {
   out << "FAILED, seed " << seed_ << "\n";
   for (const Finding& f : latest_.findings) out << f.invariant << ": " << f.text << "\n";
-  const Scenario shorter = shorten(make_(seed_));
-  out << "\nA shorter scenario that breaks the same invariant:\n";
-  replay(shorter, out);
-  out << "\nReplay the original: engin_sim --seed " << seed_ << std::endl;
+  const std::string broken = latest_.findings.front().invariant;
+  // By its own choices the scenario gets shorter; then, or if others made them, the choices get plainer.
+  Scenario scenario = make_(seed_);
+  Picks picks = picks_;
+  if (picks.empty()) {
+    scenario = shorten(scenario);
+    SeedsOwn own(scenario);
+    Recorder recorder(own);
+    first_broken(scenario, &recorder);
+    picks = recorder.picks();
+  }
+  const auto fails = [&](const Picks& candidate) {
+    Replay strategy(candidate);
+    return first_broken(scenario, &strategy) == broken;
+  };
+  if (fails(picks)) picks = shortest(picks, fails, kMostShorteningRuns);
+  out << "\nA shorter run that breaks the same invariant, choices: " << text_of(picks) << "\n";
+  Replay strategy(picks);
+  replay(scenario, out, &strategy);
+  out << "\nReplay the original: engin_sim --seed " << seed_ << (picks_.empty() ? "" : " --priorities") << std::endl;
 }
 
-bool replay(const Scenario& scenario, std::ostream& out) {
+bool replay(const Scenario& scenario, std::ostream& out, Strategy* strategy) {
   out << scenario << "\n";
   Checkers checkers = make_checkers();
-  RunOptions options;
-  options.keep_history = true;
-  const RunResult result = Simulation(scenario, checkers, options).run();
+  const RunResult result = run_with(scenario, checkers, strategy, true);
   for (const Record& r : result.history) {
     if (r.what != What::Seen) out << r << "\n";
   }

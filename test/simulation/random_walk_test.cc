@@ -79,6 +79,45 @@ constexpr Found found[] = {
 INSTANTIATE_TEST_SUITE_P(Seeds, FoundTest, ::testing::ValuesIn(found),
                          [](const auto& test) { return "Seed" + std::to_string(test.param.seed); });
 
+TEST(PrioritiesTest, EveryInvariantHoldsInEverySchedule) {
+  const Quiet quiet;
+  Explorer explorer(&generate);
+  for (std::uint64_t seed = 1; seed <= 1500; ++seed) {
+    if (explorer.run_with_priorities(seed)) continue;
+    std::ostringstream text;
+    explorer.explain(text);
+    FAIL() << text.str();
+  }
+}
+
+TEST(ExhaustiveTest, EveryInvariantHoldsInTheSpeedScenarioWithOneDetour) {
+  const Quiet quiet;
+  Explorer explorer(&speed_scenario);
+  const bool good = explorer.exhaust(1, 1, 3000);
+  std::ostringstream text;
+  if (!good) explorer.explain(text);
+  EXPECT_TRUE(good) << text.str();
+  EXPECT_GT(explorer.distinct(), 30U);
+}
+
+TEST(ReplayTest, ASeedsOwnChoicesCanBeWrittenDownAndMadeAgain) {
+  const Quiet quiet;
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    const Scenario scenario = generate(seed);
+    Checkers checkers = make_checkers();
+    const RunResult first = Simulation(scenario, checkers, {}).run();
+    SeedsOwn own(scenario);
+    Recorder recorder(own);
+    StrategyChooser chooser(recorder);
+    const RunResult second = Simulation(scenario, checkers, {.chooser = &chooser}).run();
+    EXPECT_EQ(first.steps, second.steps) << "seed " << seed;
+    Replay replay(recorder.picks());
+    StrategyChooser again(replay);
+    const RunResult third = Simulation(scenario, checkers, {.chooser = &again}).run();
+    EXPECT_EQ(second.schedule, third.schedule) << "seed " << seed;
+  }
+}
+
 TEST(ReplayTest, TheSameSeedIsTheSameSchedule) {
   const Quiet quiet;
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {

@@ -5,6 +5,10 @@
 
 namespace engin::simulation {
 
+namespace {
+constexpr int kMostInARow = 1000;
+}  // namespace
+
 // --- RandomWalk. ---
 
 RandomWalk::RandomWalk(std::uint64_t seed) noexcept : random_(base::mix(seed)), interrupted_one_in_(0) {
@@ -25,12 +29,11 @@ Priorities::Priorities(std::uint64_t seed, std::size_t changes, std::size_t leng
   std::sort(changes_.begin(), changes_.end());
 }
 
-std::uint64_t& Priorities::priority_of(std::uint64_t name) {
+std::int64_t& Priorities::priority_of(std::uint64_t name) {
   for (auto& [known, priority] : priorities_) {
     if (known == name) return priority;
   }
-  // Above those that were lowered.
-  return priorities_.emplace_back(name, changes_.size() + 1 + (random_.next() >> 8)).second;
+  return priorities_.emplace_back(name, static_cast<std::int64_t>(random_.next() >> 8)).second;
 }
 
 std::size_t Priorities::next(std::span<const std::uint64_t> who, bool) {
@@ -43,11 +46,17 @@ std::size_t Priorities::next(std::span<const std::uint64_t> who, bool) {
     return best;
   };
   std::size_t best = highest();
-  while (changed_ < changes_.size() && changes_[changed_] <= step_) {
-    ++changed_;
-    priority_of(who[best]) = changes_.size() - changed_;
+  in_a_row_ = who[best] == latest_ ? in_a_row_ + 1 : 0;
+  for (bool lower = in_a_row_ >= kMostInARow;; lower = false) {
+    while (changed_ < changes_.size() && changes_[changed_] <= step_) {
+      ++changed_;
+      lower = true;
+    }
+    if (!lower) break;
+    priority_of(who[best]) = --lowest_;
     best = highest();
   }
+  latest_ = who[best];
   return best;
 }
 
@@ -77,6 +86,26 @@ bool Exhaustive::advance() {
     choices_.pop_back();
   }
   return false;
+}
+
+// --- Replay. ---
+
+std::size_t Replay::next(std::span<const std::uint64_t> who, bool first_runs) {
+  ++turn_;
+  std::size_t pick = take(who.size());
+  const auto latest_turn = [this](std::uint64_t name) -> std::size_t& {
+    for (auto& [known, turn] : turns_) {
+      if (known == name) return turn;
+    }
+    return turns_.emplace_back(name, 0).second;
+  };
+  if (at_ > picks_.size() && !first_runs) {
+    for (std::size_t i = 0; i < who.size(); ++i) {
+      if (latest_turn(who[i]) < latest_turn(who[pick])) pick = i;
+    }
+  }
+  latest_turn(who[pick]) = turn_;
+  return pick;
 }
 
 // --- Shortening. ---

@@ -45,6 +45,7 @@ class RandomWalk final : public Strategy {
 /// Probabilistic Guarantees of Finding Bugs, ASPLOS 2010): each thread has a priority, the highest goes, and at a few
 /// points the one that runs gets the lowest. A defect that needs d orderings among k steps of n threads is met with a
 /// probability of at least 1 / (n * k^(d-1)), which a random walk is far from where a thread must be late for long.
+/// One that goes on and on while others could is lowered too: it may be waiting for them.
 class Priorities final : public Strategy {
  public:
   /// `length`: how many times `next` is asked, about.
@@ -54,11 +55,14 @@ class Priorities final : public Strategy {
   bool happens(std::uint32_t one_in) override { return one_in != 0 && random_.below(one_in) == 0; }
 
  private:
-  std::uint64_t& priority_of(std::uint64_t name);
+  std::int64_t& priority_of(std::uint64_t name);
 
   base::Random random_;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> priorities_;  // by name
-  std::vector<std::size_t> changes_;                                 // at which steps, sorted
+  std::vector<std::pair<std::uint64_t, std::int64_t>> priorities_;  // by name
+  std::int64_t lowest_ = 0;
+  std::uint64_t latest_ = 0;
+  int in_a_row_ = 0;
+  std::vector<std::size_t> changes_;  // at which steps, sorted
   std::size_t changed_ = 0;
   std::size_t step_ = 0;
 };
@@ -112,11 +116,12 @@ class Recorder final : public Strategy {
   Picks picks_;
 };
 
-/// Picks from a list, and 0 where that ends or does not fit.
+/// Picks from a list, and 0 where that ends or does not fit. Beyond the end, who goes on when the one that ran cannot
+/// is the one that has waited for longest.
 class Replay final : public Strategy {
  public:
   explicit Replay(Picks picks) noexcept : picks_(std::move(picks)) {}
-  std::size_t next(std::span<const std::uint64_t> who, bool) override { return take(who.size()); }
+  std::size_t next(std::span<const std::uint64_t> who, bool first_runs) override;
   std::size_t choose(std::size_t n) override { return take(n); }
   bool happens(std::uint32_t one_in) override { return take(one_in == 0 ? 1 : 2) == 1; }
 
@@ -129,6 +134,8 @@ class Replay final : public Strategy {
 
   Picks picks_;
   std::size_t at_ = 0;
+  std::vector<std::pair<std::uint64_t, std::size_t>> turns_;  // by name: its latest
+  std::size_t turn_ = 0;
 };
 
 /// The plainest picks found, in at most `most_runs` runs, for which `fails` still holds: it cuts the end off, then
