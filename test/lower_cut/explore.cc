@@ -30,10 +30,14 @@ void tell(std::ostream& out, const Program& program, const Picks& picks) {
 
 }  // namespace
 
-std::unique_ptr<simulation::Strategy> strategy_of(std::uint64_t seed) {
-  base::Random random(base::mix(seed) ^ 0x5ca1ab1e);
+std::unique_ptr<simulation::Strategy> strategy_of(const Program& program) {
+  base::Random random(base::mix(program.seed) ^ 0x5ca1ab1e);
   if (random.below(2) == 0) return std::make_unique<simulation::RandomWalk>(random.next());
-  constexpr std::array<std::size_t, 4> lengths{150, 400, 1000, 3000};
+  // A run of a program of two jobs asks some 150 times.
+  const bool is_short = program.jobs.size() <= 2;
+  constexpr std::array<std::size_t, 4> long_ones{150, 400, 1000, 3000};
+  constexpr std::array<std::size_t, 4> short_ones{100, 150, 200, 300};
+  const auto& lengths = is_short ? short_ones : long_ones;
   const std::size_t changes = 1 + random.below(4);
   const std::size_t length = lengths[random.below(lengths.size())];
   return std::make_unique<simulation::Priorities>(random.next(), changes, length);
@@ -52,7 +56,7 @@ bool Explorer::note(const Program& program, const Result& result) {
 
 bool Explorer::run(std::uint64_t seed) {
   const Program program = generate(seed);
-  const auto strategy = strategy_of(seed);
+  const auto strategy = strategy_of(program);
   Recorder recorder(*strategy);
   if (note(program, lower::run(program, recorder))) return true;
   picks_ = recorder.picks();
@@ -96,7 +100,7 @@ bool replay(std::uint64_t seed, std::ostream& out) {
     return false;
   }
   const Program program = generate(seed);
-  const auto strategy = strategy_of(seed);
+  const auto strategy = strategy_of(program);
   out << program << '\n';
   const Result result = lower::run(program, *strategy, [&out](const std::string& line) { out << line << '\n'; });
   out << "\n" << result.steps << " steps, " << result.choices << " choices, schedule " << result.schedule << std::endl;

@@ -15,8 +15,8 @@
 
 namespace engin::lower {
 
-/// The strategy that a seed stands for: a random walk or priorities.
-std::unique_ptr<simulation::Strategy> strategy_of(std::uint64_t seed);
+/// The strategy that a program's seed stands for: a random walk or priorities.
+std::unique_ptr<simulation::Strategy> strategy_of(const Program& program);
 
 class Explorer {
  public:

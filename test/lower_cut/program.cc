@@ -19,6 +19,7 @@ class Generator {
   explicit Generator(std::uint64_t seed) : random_(base::mix(seed)) { program_.seed = seed; }
 
   Program make() {
+    if (one_in(4)) return make_duel();
     const std::array<int, 6> runners{1, 1, 1, 2, 2, 3};
     program_.runners = pick(runners);
     program_.max_runners = program_.runners + static_cast<int>(random_.below(4));
@@ -30,7 +31,6 @@ class Generator {
     program_.refused = one_in(8) ? 3 : 0;
     program_.stop_at = one_in(3) ? Program::StopAt::Begun : one_in(3) ? Program::StopAt::Any : Program::StopAt::Done;
     for (std::size_t n = random_.below(4); n > 0; --n) program_.tokens.push_back(pick(kTokenTimes));
-    std::vector<Op> main;
     if (one_in(3)) add_ops(program_.before_start, 2, 0, true);
     const std::size_t threads = 1 + random_.below(3);
     for (std::size_t i = 0; i < threads; ++i) {
@@ -39,6 +39,19 @@ class Generator {
       add_ops(ops, 1 + random_.below(4), 0, false);
       program_.threads.back() = std::move(ops);
     }
+    return std::move(program_);
+  }
+
+  // A runner that posts to itself against a growth monitor that is about to sleep, and little else.
+  Program make_duel() {
+    program_.max_runners = 1 + static_cast<int>(random_.below(2));
+    program_.membarrier = one_in(2);
+    program_.delayed = 2;
+    program_.late = 2;
+    program_.jobs.resize(2);
+    const Duration until = pick(std::array<Duration, 4>{0us, 1ms, 2ms, 3ms});
+    program_.jobs[0].ops = {{Kind::Compute, 0, until}, {Kind::Post, 1, {}}, {Kind::Compute, 0, 12ms}};
+    program_.threads = {{{Kind::Sleep, 0, pick(kTimes)}, {Kind::Post, 0, {}}}};
     return std::move(program_);
   }
 

@@ -53,6 +53,7 @@ struct Program {
   // The machine.
   bool store_buffers = true;
   bool membarrier = true;
+  std::uint32_t delayed = 4;
   std::uint32_t spurious = 0;
   std::uint32_t stalls = 0;
   std::uint32_t late = 0;

@@ -125,6 +125,7 @@ Machine::Options machine_options(const Program& program, const std::function<voi
   Machine::Options options;
   options.store_buffers = program.store_buffers;
   options.membarrier = program.membarrier;
+  options.delayed = program.delayed;
   options.spurious = program.spurious;
   options.stalls = program.stalls;
   options.late = program.late;

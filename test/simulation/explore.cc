@@ -1,5 +1,6 @@
 #include "test/simulation/explore.h"
 
+#include <chrono>
 #include <functional>
 #include <ostream>
 #include <string>
@@ -9,6 +10,7 @@ namespace engin::simulation {
 namespace {
 
 constexpr std::size_t kMostShorteningRuns = 600;
+constexpr auto kMostShorteningTime = std::chrono::seconds(20);
 
 RunResult run_with(const Scenario& scenario, Checkers& checkers, Strategy* strategy, bool keep_history = false) {
   RunOptions options;
@@ -78,6 +80,7 @@ bool Explorer::run(const Scenario& scenario, Strategy* strategy) {
 void Explorer::explain(std::ostream& out) {
   out << "FAILED, seed " << seed_ << "\n";
   for (const Finding& f : latest_.findings) out << f.invariant << ": " << f.text << "\n";
+  out.flush();
   const std::string broken = latest_.findings.front().invariant;
   // By its own choices the scenario gets shorter; then, or if others made them, the choices get plainer.
   Scenario scenario = make_(seed_);
@@ -89,7 +92,9 @@ void Explorer::explain(std::ostream& out) {
     first_broken(scenario, &recorder);
     picks = recorder.picks();
   }
+  const auto enough = std::chrono::steady_clock::now() + kMostShorteningTime;
   const auto fails = [&](const Picks& candidate) {
+    if (std::chrono::steady_clock::now() > enough) return false;
     Replay strategy(candidate);
     return first_broken(scenario, &strategy) == broken;
   };

@@ -6,7 +6,8 @@
 namespace engin::simulation {
 
 namespace {
-constexpr int kMostInARow = 1000;
+constexpr int kMostInARow = 200;
+constexpr std::size_t kFairTurn = 8;
 }  // namespace
 
 // --- RandomWalk. ---
@@ -30,14 +31,22 @@ Priorities::Priorities(std::uint64_t seed, std::size_t changes, std::size_t leng
 }
 
 std::int64_t& Priorities::priority_of(std::uint64_t name) {
-  for (auto& [known, priority] : priorities_) {
-    if (known == name) return priority;
-  }
-  return priorities_.emplace_back(name, static_cast<std::int64_t>(random_.next() >> 8)).second;
+  const auto [place, is_new] = priorities_.try_emplace(name);
+  if (is_new) place->second = static_cast<std::int64_t>(random_.next() >> 8);
+  return place->second;
 }
 
-std::size_t Priorities::next(std::span<const std::uint64_t> who, bool) {
+std::size_t Priorities::next(std::span<const std::uint64_t> who, bool first_runs) {
   ++step_;
+  for (const std::uint64_t name : who) turns_.try_emplace(name, step_);
+  if (!first_runs && ++unbound_ % kFairTurn == 0) {
+    std::size_t oldest = 0;
+    for (std::size_t i = 1; i < who.size(); ++i) {
+      if (turns_[who[i]] < turns_[who[oldest]]) oldest = i;
+    }
+    turns_[who[oldest]] = step_;
+    return oldest;
+  }
   const auto highest = [&] {
     std::size_t best = 0;
     for (std::size_t i = 1; i < who.size(); ++i) {
@@ -57,6 +66,7 @@ std::size_t Priorities::next(std::span<const std::uint64_t> who, bool) {
     best = highest();
   }
   latest_ = who[best];
+  turns_[latest_] = step_;
   return best;
 }
 
@@ -93,18 +103,12 @@ bool Exhaustive::advance() {
 std::size_t Replay::next(std::span<const std::uint64_t> who, bool first_runs) {
   ++turn_;
   std::size_t pick = take(who.size());
-  const auto latest_turn = [this](std::uint64_t name) -> std::size_t& {
-    for (auto& [known, turn] : turns_) {
-      if (known == name) return turn;
-    }
-    return turns_.emplace_back(name, 0).second;
-  };
   if (at_ > picks_.size() && !first_runs) {
     for (std::size_t i = 0; i < who.size(); ++i) {
-      if (latest_turn(who[i]) < latest_turn(who[pick])) pick = i;
+      if (turns_[who[i]] < turns_[who[pick]]) pick = i;
     }
   }
-  latest_turn(who[pick]) = turn_;
+  turns_[who[pick]] = turn_;
   return pick;
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -45,7 +46,8 @@ class RandomWalk final : public Strategy {
 /// Probabilistic Guarantees of Finding Bugs, ASPLOS 2010): each thread has a priority, the highest goes, and at a few
 /// points the one that runs gets the lowest. A defect that needs d orderings among k steps of n threads is met with a
 /// probability of at least 1 / (n * k^(d-1)), which a random walk is far from where a thread must be late for long.
-/// One that goes on and on while others could is lowered too: it may be waiting for them.
+/// One that goes on and on while others could is lowered too: it may be waiting for them. For the same reason, one time
+/// in eight that nobody runs, whoever has waited for longest goes.
 class Priorities final : public Strategy {
  public:
   /// `length`: how many times `next` is asked, about.
@@ -58,7 +60,9 @@ class Priorities final : public Strategy {
   std::int64_t& priority_of(std::uint64_t name);
 
   base::Random random_;
-  std::vector<std::pair<std::uint64_t, std::int64_t>> priorities_;  // by name
+  std::unordered_map<std::uint64_t, std::int64_t> priorities_;  // by name
+  std::unordered_map<std::uint64_t, std::size_t> turns_;        // by name: its latest
+  std::size_t unbound_ = 0;                                     // how many times nobody ran
   std::int64_t lowest_ = 0;
   std::uint64_t latest_ = 0;
   int in_a_row_ = 0;
@@ -134,7 +138,7 @@ class Replay final : public Strategy {
 
   Picks picks_;
   std::size_t at_ = 0;
-  std::vector<std::pair<std::uint64_t, std::size_t>> turns_;  // by name: its latest
+  std::unordered_map<std::uint64_t, std::size_t> turns_;  // by name: its latest
   std::size_t turn_ = 0;
 };
 

@@ -44,7 +44,7 @@ TEST(PrioritiesTest, TheSameThreadGoesOnButForTheChanges) {
       changes += now != before ? 1 : 0;
       before = now;
     }
-    EXPECT_LE(changes, 2);
+    EXPECT_LE(changes, 3);  // one of them after 200 in a row
   }
 }
 

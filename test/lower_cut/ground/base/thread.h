@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <utility>
 
@@ -32,6 +33,8 @@ class Thread {
     auto keep = std::make_shared<std::shared_ptr<const void>>(std::move(options.keep_alive));
     thread_ = &machine.start_thread(std::move(options.name), [main, argument, keep] {
       main(argument);
+      // A shared_ptr's count is read, modified and written.
+      lower::Machine::here()->fence(std::memory_order_seq_cst, std::source_location::current());
       keep->reset();
     });
     joinable_ = true;
