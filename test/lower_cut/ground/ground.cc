@@ -1,7 +1,6 @@
-// What the runtime finds below it that is no header: in place of arena.cc, thread_activity.cc and thread_state.cc.
+// What the runtime finds below it that is no header: in place of arena.cc and thread_activity.cc.
 #include "runtime/arena.h"
 #include "runtime/thread_activity.h"
-#include "runtime/thread_state.h"
 #include "test/lower_cut/machine.h"
 
 namespace engin::runtime {
@@ -16,8 +15,5 @@ Activity activity_of(pid_t thread) noexcept {
   if (seen.computes) activity.processor_time += machine.now() - seen.computes_since;
   return activity;
 }
-
-ThreadState ThreadState::current() noexcept { return {}; }
-void ThreadState::apply() const noexcept {}
 
 }  // namespace engin::runtime
