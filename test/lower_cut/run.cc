@@ -105,8 +105,9 @@ class Run final : private runtime::Listener {
   std::size_t threads_left_ = 0;
   bool started_ = false;
   bool stopping_ = false;
-  int in_flight_ = 0;              // calls that must be over before stop()
-  std::size_t stretch_ready_ = 0;  // jobs that were ready since none was
+  int in_flight_ = 0;  // calls that must be over before stop()
+  TimePoint latest_post_{};
+  std::size_t stretch_ready_ = 0;  // jobs that were ready since none was for long: a wave begun for them may come late
   std::size_t stretch_grown_ = 0;
   bool all_runners_started_ = true;
 };
@@ -286,7 +287,8 @@ void Run::perform(const Op& op, SimJob* in) {
 void Run::post(std::size_t index, bool by_thread) {
   SimJob& job = jobs_[index];
   if (job.ready || job.runs) return;
-  if (ready_jobs() == 0) stretch_ready_ = stretch_grown_ = 0;
+  if (ready_jobs() == 0 && machine_.now() - latest_post_ > kMostPatience) stretch_ready_ = stretch_grown_ = 0;
+  latest_post_ = machine_.now();
   ++stretch_ready_;
   job.ready = true;
   job.shared = by_thread || job.plan.lane != Lane::Ready;
