@@ -40,7 +40,7 @@ for patch in "${patches[@]}"; do
     continue
   fi
   status=0
-  "$work/build/test/lower_cut/engin_lower_sim" --schedules "$schedules" --base "${ENGIN_LOWER_BASE:-1}" \
+  timeout 300 "$work/build/test/lower_cut/engin_lower_sim" --schedules "$schedules" --base "${ENGIN_LOWER_BASE:-1}" \
     > "$work/$name.txt" 2>&1 || status=$?
   # It ends with 1 where it found something; anything else that is not 0 is a crash, which finds it as well.
   if ((status == 0)); then
