@@ -249,7 +249,7 @@ void Task::count_late(Section& section) {
 
 void Task::shut_all_down(ShutdownCause::Kind kind, Section& section, std::string_view reason) {
   if (!core_.begin_shutdown(make_cause(kind, reason)) && kind != ShutdownCause::Kind::TaskReturned) count_late(section);
-  section.wake_waiters();
+  section.wake_waiters_of_core();
 }
 
 /// What a stopped attempt threw: no failure, but somebody may want to know.

@@ -29,11 +29,17 @@ void Task::stop_as(StopReason reason, TimePoint now, Section& section) {
   }
 }
 
-bool Task::request_stop() noexcept {
+bool Task::request_stop(std::uint32_t* ticket) noexcept {
   Section section(*this);
   if (is_ended(state_)) return false;
+  if (ticket != nullptr) *ticket = stops_over_;
   stop_as(StopReason::Requested, core_.runtime().now(), section);
   return true;
+}
+
+bool Task::stop_is_over(std::uint32_t ticket) noexcept {
+  const base::Lock lock(mutex);
+  return is_ended(state_) || stops_over_ != ticket;
 }
 
 void Task::shut_down(TimePoint limit) noexcept {

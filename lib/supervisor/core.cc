@@ -384,7 +384,7 @@ const ShutdownReport* Core::wait(Duration d) {
 const ShutdownReport& Core::shutdown() {
   check_process();
   check_may_wait("shutdown()");
-  begin_shutdown({});
+  if (begin_shutdown({})) runtime_->notify_waiters(this);
   return *wait(Duration::max());
 }
 

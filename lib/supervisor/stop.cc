@@ -258,7 +258,9 @@ void Task::finish_stop(TimePoint now, Section& section) {
     tell_stopped_ = false;
     note(section, EventKind::Stopped, now);
   }
+  ++stops_over_;
   if (restart_wanted_ && !core_.shutting_down()) {
+    section.wake_waiters();
     restart_wanted_ = false;
     hook_stage_ = HookStage::None;
     reset_delays();
@@ -307,7 +309,11 @@ void Task::become_straggler(TimePoint now, Section& section) {
     e.duration = late;
     e.reason = reason;
   });
-  section.straggles(+1);
+  if (ending_ && hook_stage_ != HookStage::None && hook_stage_ != HookStage::Over) {
+    hook_of_straggler_ = true;  // asked to stop as Unresponsive, and its last stop began meanwhile
+  } else {
+    section.straggles(+1);
+  }
   section.wake_waiters();
 }
 

@@ -122,11 +122,12 @@ StopResult TaskHandle::stop_within(Duration timeout) const {
   task_->core().check_process();
   if (is_ended(task_->state())) return StopResult::AlreadyEnded;
   check_may_wait_for(*task_, "stop()");
-  if (!task_->request_stop()) return StopResult::AlreadyEnded;
+  std::uint32_t ticket = 0;
+  if (!task_->request_stop(&ticket)) return StopResult::AlreadyEnded;
   auto& runtime = task_->core().runtime();
-  const bool ended =
-      runtime.wait(task_, [this] { return is_ended(task_->state()); }, detail::saturating_add(runtime.now(), timeout));
-  return ended ? StopResult::Stopped : StopResult::TimedOut;
+  const bool over =
+      runtime.wait(task_, [&] { return task_->stop_is_over(ticket); }, detail::saturating_add(runtime.now(), timeout));
+  return over ? StopResult::Stopped : StopResult::TimedOut;
 }
 
 StopResult TaskHandle::stop() const {
@@ -134,9 +135,11 @@ StopResult TaskHandle::stop() const {
   task_->core().check_process();
   if (is_ended(task_->state())) return StopResult::AlreadyEnded;
   check_may_wait_for(*task_, "stop()");
-  if (!task_->request_stop()) return StopResult::AlreadyEnded;
-  task_->core().runtime().wait(task_, [this] { return task_->ended_or_straggling(); }, TimePoint::max());
-  return is_ended(task_->state()) ? StopResult::Stopped : StopResult::TimedOut;
+  std::uint32_t ticket = 0;
+  if (!task_->request_stop(&ticket)) return StopResult::AlreadyEnded;
+  task_->core().runtime().wait(
+      task_, [&] { return task_->stop_is_over(ticket) || task_->ended_or_straggling(); }, TimePoint::max());
+  return task_->stop_is_over(ticket) ? StopResult::Stopped : StopResult::TimedOut;
 }
 
 RestartResult TaskHandle::restart() const {

@@ -203,7 +203,7 @@ Section::~Section() {
   }
   // Kept alive across the rest, whatever the posted jobs do meanwhile.
   const bool more = ended_ || forget_ || free_name_ || dispose_ || straggles_ != 0 || unrefs_ != 0 || wake_ ||
-                    post_outbox || count_ != 0;
+                    wake_core_ || post_outbox || count_ != 0;
   if (more) task.ref();
   task.mutex.unlock();
   for (int i = 0; i < count_; ++i) core.runtime().post(*posts_[i].job, posts_[i].lane);
@@ -220,6 +220,7 @@ Section::~Section() {
     core.runtime().notify_waiters(&task);
     core.tell_destructor();
   }
+  if (wake_core_) core.runtime().notify_waiters(&core);
   for (int i = 0; i < unrefs_; ++i) task.unref();
   if (more) task.unref();
 }

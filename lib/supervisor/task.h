@@ -110,8 +110,10 @@ class Task {
 
   // --- commands.cc: what handles ask. Any thread.
   void settle_end() noexcept;
-  /// False: it had ended.
-  bool request_stop() noexcept;
+  /// False: it had ended. `ticket` is for stop_is_over().
+  bool request_stop(std::uint32_t* ticket = nullptr) noexcept;
+  /// The stop that was requested is over, although a restart() that came after it may have begun the next attempt.
+  bool stop_is_over(std::uint32_t ticket) noexcept;
   /// The supervisor's own: at shutdown, when this task's turn has come. `limit`: this task's slice ends then.
   void shut_down(TimePoint limit) noexcept;
   RestartResult restart();
@@ -317,6 +319,7 @@ class Task {
   StopReason stop_reason_ ABSL_GUARDED_BY(mutex) = StopReason::None;
   TaskEvent end_event_ ABSL_GUARDED_BY(mutex) = TaskEvent::EndStopped;  // how it ends when its stop is over
   bool outcome_fixed_ ABSL_GUARDED_BY(mutex) = false;  // retry_if is being asked about this attempt's failure
+  std::uint32_t stops_over_ ABSL_GUARDED_BY(mutex) = 0;
   std::uint32_t watch_tag_ ABSL_GUARDED_BY(mutex) = 0;
   TimePoint stalled_since_ ABSL_GUARDED_BY(mutex) = TimePoint::min();  // the last beat before the stall reported last
 
@@ -350,6 +353,8 @@ class ABSL_SCOPED_LOCKABLE Section {
 
   void post(runtime::Job& job, runtime::Lane lane) noexcept { posts_[count_++] = {&job, lane}; }
   void wake_waiters() noexcept { wake_ = true; }
+  /// Those who wait for the supervisor: shutdown has begun.
+  void wake_waiters_of_core() noexcept { wake_core_ = true; }
   /// The task has ended: what shutdown waits for has changed, and it may have to be removed.
   void ended() noexcept { ended_ = true; }
   void straggles(int change) noexcept { straggles_ += change; }
@@ -374,6 +379,7 @@ class ABSL_SCOPED_LOCKABLE Section {
   int unrefs_ = 0;
   int straggles_ = 0;
   bool wake_ = false;
+  bool wake_core_ = false;
   bool ended_ = false;
   bool forget_ = false;
   bool free_name_ = false;

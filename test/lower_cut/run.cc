@@ -74,7 +74,7 @@ class Run final : private runtime::Listener {
   void arm(SimTimer& timer, Duration d);
   void cancel(SimTimer& timer);
   void wait_until(const std::function<bool()>& done);
-  void changed() { runtime_->notify_waiters(); }
+  void changed() { runtime_->notify_waiters(this); }
   void note(const std::string& line) {
     if (machine_.is_traced()) machine_.trace(line);
   }
@@ -222,7 +222,7 @@ void Run::stop() {
 }
 
 void Run::wait_until(const std::function<bool()>& done) {
-  runtime_->wait([&] { return done(); }, TimePoint::max());
+  runtime_->wait(this, [&] { return done(); }, TimePoint::max());
 }
 
 void Run::program_thread(const std::vector<Op>& ops) {

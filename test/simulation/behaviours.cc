@@ -235,6 +235,7 @@ class Recording final : public Observer {
     r.delay = e.delay;
     r.reason = e.reason;
     r.hook = e.hook;
+    r.value = e.kind == EventKind::StragglerEnded && e.detail == "hook" ? 1 : 0;
     r.bad = e.failure.has_value();
     s_.see(r);
   }

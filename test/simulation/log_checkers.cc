@@ -95,8 +95,7 @@ class LegalSequence final : public TaskChecker<LogNote> {
         if (std::exchange(n.straggler, true)) wrong("twice");
         break;
       case EventKind::StragglerEnded:
-        if (!n.straggler && !n.overdue_hook) wrong("without a straggler");
-        (n.straggler ? n.straggler : n.overdue_hook) = false;
+        if (!std::exchange(r.value == 1 ? n.overdue_hook : n.straggler, false)) wrong("without a straggler");
         break;
       default:
         break;

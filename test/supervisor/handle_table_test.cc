@@ -319,6 +319,26 @@ ENGIN_SCENARIO(HandleTest, RestartOfARunningTaskStopsItWithoutItsHookAndResetsIt
   EXPECT_EQ(hooks, 1);
 }
 
+ENGIN_SCENARIO(HandleTest, StopReturnsWhenItsOwnStopIsOverAlsoIfARestartFollows) {
+  rules.by_hand = true;
+  Supervisor& s = started();
+  const TaskHandle task = s.supervise(slow_to_stop(3s), {.name = "t"});
+  s.supervise(
+      [task]() -> Co<> {
+        (void)co_await sleep_for(1s);
+        EXPECT_EQ(task.restart(), RestartResult::WhenEnded);
+      },
+      {.name = "other"});
+  world.run_until_idle();
+  const TimePoint begun = world.now();
+  EXPECT_EQ(task.stop(), StopResult::Stopped);
+  EXPECT_EQ(world.now() - begun, 3s);
+  world.run_until_idle();
+  EXPECT_EQ(task.state(), TaskState::Waiting);
+  EXPECT_EQ(task.snapshot().attempt, 2u);
+  s.shutdown();
+}
+
 ENGIN_SCENARIO(HandleTest, TheLastCallWins) {
   rules.by_hand = true;
   Supervisor& s = started();

@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/types/span.h"
 #include "engin/supervisor.h"
 #include "engin/testing/recorder.h"
 #include "engin/testing/virtual_runtime.h"
@@ -111,7 +112,10 @@ ENGIN_SCENARIO(LateMomentTest, TheSupervisorsTokenFiresBeforeAnyHook) {
 
 TEST(LateTimerTest, TheTimeoutOfAHooksEarlierRunDoesNotEndTheNextOne) {
   struct First final : runtime::Chooser {
-    std::size_t choose(std::size_t) override { return 0; }  // what is ready goes before timers, however late they are
+    // What is ready goes before timers, however late they are.
+    std::size_t choose(std::size_t) override { return 0; }
+    std::size_t next(absl::Span<const std::uint64_t>) override { return 0; }
+    bool interrupts(absl::Span<const std::uint64_t>) override { return false; }
   } first;
   testing::VirtualRuntime world(1);
   int runs = 0;
@@ -221,7 +225,8 @@ ENGIN_SCENARIO(LateMomentTest, ATaskThatWasNeverStartedIsStoppedAtTheDeadlineToo
   s.request_shutdown();  // whether the deadline or the launch of stops comes first is up to the seed
   s.start();
   const ShutdownReport& report = s.wait();
-  EXPECT_TRUE(report.stragglers.empty());
+  // At that moment the destruction of the callable may not be over.
+  for (const Straggler& straggler : report.stragglers) EXPECT_EQ(straggler.what, "destructor");
   EXPECT_EQ(task.state(), TaskState::Stopped);
   EXPECT_EQ(task.snapshot().attempt, 0u);
   rules.deadline_came = true;
