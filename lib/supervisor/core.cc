@@ -376,7 +376,8 @@ const ShutdownReport* Core::wait(Duration d) {
     if (!runtime_->wait(this, [this] { return ended(); }, std::min(limit, until))) {
       if (until < limit) return nullptr;
       force_end();
-      if (!ended()) runtime_->wait(this, [this] { return ended(); }, TimePoint::max());  // another thread is at it
+      // Another thread builds the report, which takes no time; but before it publishes it an observer may hold it.
+      if (!ended()) runtime_->wait(this, [this] { return ended(); }, runtime_->now() + std::chrono::milliseconds(1));
     }
   }
 }

@@ -83,12 +83,11 @@ ENGIN_SCENARIO(EndedTaskTest, WhoseHookTimedOutAndRunsOnIsNotForgottenWhenItIsRe
 
 ENGIN_SCENARIO(EndedTaskTest, WhoseHookRunsOnIsForgottenWhenThatEnds) {
   Supervisor& s = started();
-  Scenario* const self = this;
   auto held = std::make_shared<int>(1);
   const std::weak_ptr<int> kept = held;
   // Coroutines: the frame of the hook refers to what its callable captured.
   hooked(s.supervise(until_stopped(), {.name = "t",
-                                       .shutdown_hook = [self, h = std::move(held)]() -> Co<> {
+                                       .shutdown_hook = [h = std::move(held)]() -> Co<> {
                                          (void)co_await sleep_for(10s, ignore_stop);
                                          EXPECT_EQ(*h, 1);
                                        },
