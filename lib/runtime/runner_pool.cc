@@ -134,11 +134,11 @@ bool RunnerPool::run_one() noexcept {
 void RunnerPool::run_job(Runner& runner, Job& job) noexcept {
   const JobType& type = *job.type;
   runner.begin_job(type);
-  if (type.capture_after < Runner::kShortJob) {
+  if (type.clean_thread) {
     thread_state_.apply();
     runner.ran_plain = true;
-    if (type.capture_after == Duration::zero() && !alarm_.asleep()) alarm_.ring();
   }
+  if (type.capture_after == Duration::zero() && !alarm_.asleep()) alarm_.ring();
   type.run(job);
 }
 

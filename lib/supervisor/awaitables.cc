@@ -118,7 +118,7 @@ const JobType BlockingWait::job_type{
       }
       task.resume_later(strand, Lane::Ready);  // the frame, and this job in it, may be gone after this
     },
-    Duration::zero()};
+    Duration::zero(), true};
 
 bool BlockingWait::arm_blocking(Wait& wait, Strand& strand) noexcept {
   auto& self = static_cast<BlockingWait&>(wait);

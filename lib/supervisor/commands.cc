@@ -86,7 +86,7 @@ RestartResult Task::restart() {
       restart_wanted_ = true;
       stop_reason_ = StopReason::Restart;
       move_to(TaskEvent::BeginStop, now, section);
-      post_stop_job(section);
+      request_stop_of_attempt(now, section);
       return RestartResult::Started;
     case Reaction::RestartLater:
       restart_wanted_ = true;

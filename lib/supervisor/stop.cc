@@ -188,8 +188,31 @@ void Task::go_on_stopping(TimePoint now, Section& section) {
   if (!live_) {
     finish_stop(now, section);
   } else if (!stop_requested_.load(std::memory_order_relaxed)) {
-    post_stop_job(section);
+    request_stop_of_attempt(now, section);
   }
+}
+
+/// Here and now if nobody has asked for the attempt's token, for then there are no callbacks to run; else by a job.
+void Task::request_stop_of_attempt(TimePoint now, Section& section) {
+  if (stop_source_.stop_possible() || !stop_request_due()) {
+    post_stop_job(section);
+    return;
+  }
+  note_stop_request(now, section);
+  if (end_wait(strand_)) {
+    strand_.purpose = Strand::Purpose::Resume;
+    section.post(strand_.job, Lane::Ready);
+  }
+}
+
+/// Stop counts as requested from here.
+void Task::note_stop_request(TimePoint now, Section& section) {
+  stop_requested_.store(true, std::memory_order_release);
+  stop_asked_ = now;
+  stop_deadline_ = std::min(detail::saturating_add(now, options_->stop_timeout), std::max(now, stop_limit()));
+  arm_watch(stop_deadline_);
+  const StopReason reason = stop_reason_;
+  note(section, EventKind::StopRequested, now, [&](Event& e) { e.reason = reason; });
 }
 
 void Task::post_stop_job(Section& section) {
@@ -217,17 +240,10 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
     task.stop_job_posted_ = false;
     dispose = std::exchange(task.disposal_posted_, false);
     if (!dispose && task.stop_request_due()) {
-      const TimePoint now = task.core_.runtime().now();
-      task.stop_requested_.store(true, std::memory_order_release);
-      task.stop_asked_ = now;
-      task.stop_deadline_ =
-          std::min(detail::saturating_add(now, task.options_->stop_timeout), std::max(now, task.stop_limit()));
-      task.arm_watch(task.stop_deadline_);
+      task.note_stop_request(task.core_.runtime().now(), section);
       ++task.in_stop_callbacks_;
       source = task.stop_source_;
       request = true;
-      const StopReason reason = task.stop_reason_;
-      task.note(section, EventKind::StopRequested, now, [&](Event& e) { e.reason = reason; });
     }
   }
   if (dispose) {
@@ -342,7 +358,7 @@ void Task::check_heartbeat(TimePoint now, Section& section) {
     if (options_->on_unresponsive == OnUnresponsive::Fail && !ending_ && stop_reason_ == StopReason::None) {
       stop_reason_ = StopReason::Unresponsive;
       move_to(TaskEvent::BeginStop, now, section);
-      post_stop_job(section);
+      request_stop_of_attempt(now, section);
       return;
     }
   }

@@ -101,15 +101,20 @@ bool Task::take_off(Strand& strand, std::uint32_t epoch, Wait::Result result) no
 void Task::cut_short(Strand& strand) noexcept {
   {
     const base::Lock lock(mutex);
-    if (!strand.parked || !stop_reached(strand)) return;
-    if (strand.waits_on != nullptr) {
-      if (strand.waits_on->ignore_stop) return;
-      strand.waits_on->result = Wait::Result::Stopped;
-    }
-    strand.parked = false;
-    drop_timer(strand);
+    if (!end_wait(strand)) return;
   }
   resume_later(strand, runtime::Lane::Ready);
+}
+
+bool Task::end_wait(Strand& strand) noexcept {
+  if (!strand.parked || !stop_reached(strand)) return false;
+  if (strand.waits_on != nullptr) {
+    if (strand.waits_on->ignore_stop) return false;
+    strand.waits_on->result = Wait::Result::Stopped;
+  }
+  strand.parked = false;
+  drop_timer(strand);
+  return true;
 }
 
 void Task::resume_later(Strand& strand, runtime::Lane lane) noexcept {

@@ -20,10 +20,10 @@ using runtime::Timer;
 constexpr Duration PlainTime = std::chrono::microseconds(200);
 constexpr Duration StepTime = std::chrono::milliseconds(1);
 
-const JobType Task::plain_job{&Task::run_body, PlainTime};
-const JobType Task::blocking_job{&Task::run_body, Duration::zero()};
+const JobType Task::plain_job{&Task::run_body, PlainTime, true};
+const JobType Task::blocking_job{&Task::run_body, Duration::zero(), true};
 const JobType Task::step_job{&Task::run_body, StepTime};
-const JobType Task::hook_job{&Task::run_hook, PlainTime};
+const JobType Task::hook_job{&Task::run_hook, PlainTime, true};
 const JobType Task::expire_job{&Task::expire_hook, PlainTime};
 const JobType Task::stop_job{&Task::run_stop_job, PlainTime};
 const JobType Task::outbox_job{&Task::run_outbox, PlainTime};

@@ -150,6 +150,8 @@ class Task {
   bool take_off(Strand& strand, std::uint32_t epoch, Wait::Result result) noexcept;
   /// Stop was requested: ends the wait that it ends.
   void cut_short(Strand& strand) noexcept;
+  /// The locked part of it. True: the caller resumes the strand.
+  bool end_wait(Strand& strand) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void count_cut_short(Strand& strand) noexcept;
   void resume_later(Strand& strand, runtime::Lane lane) noexcept;
   bool stop_reached(const Strand& strand) const noexcept;
@@ -247,6 +249,8 @@ class Task {
   void hook_over(RawEnd& end) noexcept;
   void hook_timed_out(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void go_on_stopping(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void request_stop_of_attempt(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void note_stop_request(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void post_stop_job(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   bool stop_request_due() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void finish_stop(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);

@@ -80,8 +80,8 @@ struct FunctionJob : Job {
 };
 
 /// A plain callable, one that says that it blocks, a step of a coroutine.
-inline constexpr JobType kPlain{&FunctionJob::run, std::chrono::microseconds(200)};
-inline constexpr JobType kBlocking{&FunctionJob::run, Duration::zero()};
+inline constexpr JobType kPlain{&FunctionJob::run, std::chrono::microseconds(200), true};
+inline constexpr JobType kBlocking{&FunctionJob::run, Duration::zero(), true};
 inline constexpr JobType kStep{&FunctionJob::run, std::chrono::milliseconds(1)};
 
 struct CountingListener final : Listener {

@@ -12,6 +12,8 @@ struct JobType {
   void (*run)(Job&) noexcept;
   /// How long it may run before its runner counts as captured; zero: at once.
   Duration capture_after;
+  /// It finds the signal mask and the floating-point mode of the thread that called start().
+  bool clean_thread = false;
 };
 
 struct Job {
