@@ -74,7 +74,7 @@ class Runtime {
   /// Starts the threads; throws StartFailed, and may then be called again. Jobs posted before wait for it.
   virtual void start(Listener& listener) = 0;
   /// Before start(): runs what was posted, on the calling thread, until nothing is left. For a supervisor that goes
-  /// without ever having been started.
+  /// without ever having been started, if no thread can be had for it.
   virtual void run_inline() noexcept = 0;
   /// Ends and joins all threads that return; those held by a straggler are left behind, detached, and find their
   /// runtime alive until they end (it keeps itself). Called once, when nothing is queued any more, not from a runner.
