@@ -107,6 +107,86 @@ TEST_F(ThreadsTest, TheSnapshotCountsTheRunners) {
   s.shutdown();
 }
 
+TEST_F(ThreadsTest, WithAllRunnersHeldTheSnapshotSaysWhoHoldsThemAndWhoWaitsAndShutdownIsQuick) {
+  Duration best = Duration::max();
+  for (int round = 0; round < 5; ++round) {
+    class Starving final : public Observer {
+     public:
+      void on_event(const Event& e) override {
+        if (e.kind != EventKind::Starvation) return;
+        detail = e.detail;
+        told.open();
+      }
+      Gate told;
+      std::string detail;
+    };
+    const auto starving = std::make_shared<Starving>();
+    Supervisor s({.runners = 1, .max_runners = 2, .observers = {starving}, .default_observer = false});
+    const auto holds = [](std::stop_token stop) {
+      this_task::ready();
+      std::mutex mutex;
+      std::condition_variable_any changed;
+      std::unique_lock lock(mutex);
+      changed.wait(lock, stop, [] { return false; });
+    };
+    s.start();
+    const TaskHandle first = s.supervise(holds, {.name = "first"});
+    const TaskHandle second = s.supervise(holds, {.name = "second"});
+    ASSERT_TRUE(first.wait_ready(Patience));
+    ASSERT_TRUE(second.wait_ready(Patience));
+    const TaskHandle third = s.supervise(holds, {.name = "third"});
+    ASSERT_TRUE(starving->told.wait());
+    EXPECT_EQ(starving->detail, "max_runners is reached; held by first, second");
+    const SupervisorSnapshot seen = s.snapshot();
+    EXPECT_THAT(seen.holders, ::testing::ElementsAre("first", "second"));
+    EXPECT_THAT(seen.waiting, ::testing::ElementsAre("third"));
+    EXPECT_THAT(third.snapshot().explain(), ::testing::HasSubstr("waiting for a runner"));
+    const ShutdownReport& report = s.shutdown();
+    EXPECT_TRUE(report.clean()) << report;
+    EXPECT_EQ(third.snapshot().attempt, 0u);
+    best = std::min(best, report.duration);
+  }
+  EXPECT_LT(best, 50ms);
+}
+
+TEST_F(ThreadsTest, AnAttemptWhoseCleanUpBlocksIsStillThatAttempt) {
+  struct Cleanup {
+    Gate& begun;
+    Gate& go_on;
+    ~Cleanup() {
+      begun.open();
+      go_on.wait();
+    }
+  };
+  Gate begun, go_on;
+  std::atomic<int> live = 0, most = 0;
+  Supervisor s(options());
+  s.start();
+  const TaskHandle task = s.supervise(
+      [&] {
+        most = std::max(most.load(), ++live);
+        const std::shared_ptr<void> end(nullptr, [&](void*) { --live; });
+        if (this_task::attempt() > 1) return;
+        const Cleanup cleanup{begun, go_on};
+        throw std::runtime_error("broken");
+      },
+      {.name = "t", .on_exception = OnException::Retry, .backoff = Backoff::immediate()});
+  ASSERT_TRUE(begun.wait());
+  for (int i = 0; i < 100; ++i) {
+    const SupervisorSnapshot seen = s.snapshot();
+    ASSERT_EQ(seen.tasks.size(), 1u);
+    EXPECT_EQ(seen.tasks[0].state, TaskState::Running);
+    EXPECT_EQ(seen.tasks[0].attempt, 1u);
+    EXPECT_EQ(seen.tasks[0].failed, 0u);
+  }
+  EXPECT_EQ(task.restart(), RestartResult::Started);
+  go_on.open();
+  EXPECT_EQ(task.wait_for(Patience), Outcome::Completed);
+  EXPECT_EQ(most, 1);
+  s.shutdown();
+  rules.by_hand = true;
+}
+
 TEST_F(ThreadsTest, EightEndlessCallablesAllRun) {
   Supervisor s(options());
   std::latch all(8);
