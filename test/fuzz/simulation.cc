@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <span>
 
+#include "absl/types/span.h"
 #include "base/random.h"
 #include "runtime/virtual_world.h"
 
@@ -24,6 +25,8 @@ class Bytes final : public runtime::Chooser {
     bytes_ = bytes_.subspan(1);
     return choice;
   }
+  std::size_t next(absl::Span<const std::uint64_t> who) override { return choose(who.size()); }
+  bool interrupts(absl::Span<const std::uint64_t>) override { return choose(4) == 1; }
 
  private:
   std::span<const std::uint8_t> bytes_;

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "test/support/child.h"
+#include "test/support/sanitizers.h"
 
 namespace {
 
@@ -71,18 +72,14 @@ TEST(SupervisorProcessTest, AForkedChildIsRefusedAndHarmsNobody) {
 }
 
 TEST(SupervisorProcessTest, WithoutAThreadTheStartFailsAndEverythingIsAsBefore) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "LeakSanitizer needs a thread of its own at the end";
-#endif
+  if (engin::test::under_asan) GTEST_SKIP() << "LeakSanitizer needs a thread of its own at the end";
   Child child(Program, "no-threads");
   EXPECT_EQ(child.status(), 0);
   EXPECT_THAT(child.output(), EndsWith("as before\nall destroyed\n"));
 }
 
 TEST(SupervisorProcessTest, WithoutOneMoreThreadAJobWaitsUntilThereIsOne) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "LeakSanitizer needs a thread of its own at the end";
-#endif
+  if (engin::test::under_asan) GTEST_SKIP() << "LeakSanitizer needs a thread of its own at the end";
   Child child(Program, "no-more-threads");
   EXPECT_EQ(child.status(), 0) << child.output();
   EXPECT_EQ(child.output(), "it waits, and is told for whom\nit ran\n");
@@ -109,9 +106,8 @@ TEST(SupervisorProcessTest, ADestructorOfWhatATaskCapturedThatThrowsEndsTheProce
 }
 
 TEST(SupervisorProcessTest, RunningOutOfMemoryIsATasksOwnFailure) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "AddressSanitizer's operator new ends the process where the plain one throws";
-#endif
+  if (engin::test::under_asan)
+    GTEST_SKIP() << "AddressSanitizer's operator new ends the process where the plain one throws";
   Child child(Program, "out-of-memory");
   EXPECT_EQ(child.status(), 0);
   EXPECT_EQ(child.output(), "std::bad_alloc\n100000 failures kept\n");
