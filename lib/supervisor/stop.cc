@@ -30,7 +30,7 @@ void Task::begin_stop(StopReason reason, TimePoint now, Section& section) {
     hook_result_ = HookResult::None;
     if (straggling_) {  // since an earlier stop; nobody waits for the attempt, but for the hook
       hook_of_straggler_ = true;
-      section.straggles(-1);
+      count_again();
     }
     hook_->duration = Duration::zero();
     hook_->failure.clear();
@@ -184,7 +184,7 @@ void Task::expire_hook(runtime::Job& job) noexcept {
 
 /// The hook is over, or there is none: now stop is requested, or, if no attempt is live, this is the end.
 void Task::go_on_stopping(TimePoint now, Section& section) {
-  if (std::exchange(hook_of_straggler_, false)) section.straggles(+1);
+  if (std::exchange(hook_of_straggler_, false)) section.straggles();
   if (!live_) {
     finish_stop(now, section);
   } else if (!stop_requested_.load(std::memory_order_relaxed)) {
@@ -328,17 +328,20 @@ void Task::become_straggler(TimePoint now, Section& section) {
   if (ending_ && hook_stage_ != HookStage::None && hook_stage_ != HookStage::Over) {
     hook_of_straggler_ = true;  // asked to stop as Unresponsive, and its last stop began meanwhile
   } else {
-    section.straggles(+1);
+    section.straggles();
   }
   section.wake_waiters();
 }
+
+/// The shutdown waits for it again. Said at once, for else it might find that all has settled before it hears of it.
+void Task::count_again() { core_.task_straggles(*this, -1); }
 
 void Task::end_straggling(TimePoint now, Section& section) {
   if (!straggling_) return;
   straggling_ = false;
   const Duration late = now - stop_asked_;
   note(section, EventKind::StragglerEnded, now, [&](Event& e) { e.duration = late; });
-  section.straggles(-1);
+  count_again();
 }
 
 void Task::check_heartbeat(TimePoint now, Section& section) {
