@@ -6,7 +6,7 @@
 //   engin_sim                  as with --seconds 10
 //   engin_sim ... --pairs      also says how often each (state, event) pair of a task was reached
 //   engin_sim --speed          the speed scenario instead of generated ones
-//   engin_sim --priorities     all choices by priorities (PCT); otherwise each second fresh seed of --seconds
+//   engin_sim --priorities     all choices by priorities (PCT) instead of at random
 //   engin_sim --exhaustive D   all schedules of --seed's scenario with at most D detours, at most --most N
 #include <chrono>
 #include <cstdio>
@@ -90,8 +90,7 @@ int main(int argc, char** argv) {
   }
   for (std::uint64_t n = 0; good; ++n) {
     if (schedules ? n >= *schedules : (n % 16 == 0 && elapsed() >= static_cast<double>(*seconds))) break;
-    const bool by_priorities = priorities || (seconds && !speed && n % 2 == 1);
-    good = by_priorities ? explorer.run_with_priorities(base + n) : explorer.run(base + n);
+    good = priorities ? explorer.run_with_priorities(base + n) : explorer.run(base + n);
   }
   const double time = elapsed();
   std::cout << explorer.runs() << " schedules in " << time << " s: " << static_cast<double>(explorer.runs()) / time
