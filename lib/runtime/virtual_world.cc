@@ -268,13 +268,15 @@ std::optional<TimePoint> VirtualWorld::next_deadline() const noexcept {
 
 bool VirtualWorld::wait(const void* about, absl::FunctionRef<bool()> done, TimePoint deadline) {
   if (inside()) {
-    while (!done()) {
+    for (;;) {
+      const std::uint64_t before = notifications_;
+      if (done()) return true;
+      if (notifications_ != before) continue;  // done() takes locks, and may have been interrupted there
       if (now_ >= deadline) return false;
       current_->waits_about = about;
       leave(deadline);
       current_->waits_about = nullptr;
     }
-    return true;
   }
   // The test itself waits: it runs the world until it may go on.
   std::size_t steps = 0;
@@ -299,6 +301,7 @@ bool VirtualWorld::wait(const void* about, absl::FunctionRef<bool()> done, TimeP
 }
 
 void VirtualWorld::notify_waiters(const void* about) noexcept {
+  ++notifications_;
   for (Carrier* carrier : waiting_) {
     if (carrier->waits_about == about) wake(*carrier);
   }

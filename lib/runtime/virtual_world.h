@@ -130,6 +130,7 @@ class VirtualWorld final : public Runtime {
   std::vector<std::unique_ptr<Carrier>> carriers_;
   std::vector<Carrier*> idle_;
   std::vector<Carrier*> waiting_;
+  std::uint64_t notifications_ = 0;
   Carrier* current_ = nullptr;
   Fiber outside_;
   Chooser* chooser_ = nullptr;
