@@ -262,8 +262,9 @@ int stopped_for_a_while() {
   for (int i = 0; i < 10'000 && (calls < before + 5 || retried.snapshot().attempt < attempts + 3); ++i) hang(1ms);
   say(calls >= before + 5 ? "it goes on" : "it stands still");
   const ShutdownReport& report = s.shutdown();
-  say(report.duration < 5s ? "in order" : "late");
-  return report.exit_code();
+  // Not by exit_code(): "retried" may be failing at this moment, which would be a late failure, and not clean.
+  say(report.duration < 5s && report.stragglers.empty() ? "in order" : "late");
+  return 0;
 }
 
 /// What a callable captured throws when it is destroyed: that ends the process, as everywhere.
