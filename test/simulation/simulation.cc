@@ -131,7 +131,7 @@ void Simulation::stop(int task, bool await, Duration d, int inside) {
   if (await) {
     try {
       r.value = static_cast<int>(handle.stop(d));
-      if (inside == task && !is_ended(handle.state())) see(What::WrongWait, task);
+      if (inside == task && r.value != static_cast<int>(StopResult::AlreadyEnded)) see(What::WrongWait, task);
     } catch (const WouldDeadlock&) {
       r.value = -2;
       if (inside != task) see(What::StrangeThrow, task);
@@ -232,8 +232,7 @@ void Simulation::wait_in(const Action& action, int inside) {
       case Kind::Wait:
         if (inside == -2) return;
         must_refuse = inside == action.task;
-        handle.wait_for(action.d);
-        must_refuse = must_refuse && !is_ended(handle.state());  // else there was nothing to wait for
+        if (handle.wait_for(action.d)) must_refuse = false;  // it had ended, its hook being overdue
         break;
       case Kind::WaitReady:
         if (inside != -1) return;
@@ -432,8 +431,8 @@ RunResult Simulation::run() {
     final_.tasks.resize(tasks_.size());
     world_.spawn([this, &done] {
       world_.world().wait(this, [this] { return in_calls_ == 0; }, TimePoint::max());
+      open_ = false;  // at once: what follows can be interrupted
       finish();
-      open_ = false;
       supervisor_.reset();
       see(What::Gone, -1);
       done = true;
