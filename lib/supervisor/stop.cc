@@ -184,7 +184,10 @@ void Task::expire_hook(runtime::Job& job) noexcept {
 
 /// The hook is over, or there is none: now stop is requested, or, if no attempt is live, this is the end.
 void Task::go_on_stopping(TimePoint now, Section& section) {
-  if (std::exchange(hook_of_straggler_, false)) section.straggles();
+  if (std::exchange(hook_of_straggler_, false)) {
+    section.straggles();
+    section.wake_waiters();
+  }
   if (!live_) {
     finish_stop(now, section);
   } else if (!stop_requested_.load(std::memory_order_relaxed)) {

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "engin/detail/access.h"
 #include "supervisor/context.h"
@@ -115,32 +116,26 @@ void check_may_wait_for(const detail::Task& task, const char* what) {
                       "for itself");
 }
 
+/// Without a `timeout` no longer than until it straggles.
+StopResult stop_and_wait(detail::Task* task, std::optional<Duration> timeout) {
+  if (task == nullptr) return StopResult::AlreadyEnded;
+  task->core().check_process();
+  if (is_ended(task->state())) return StopResult::AlreadyEnded;
+  check_may_wait_for(*task, "stop()");
+  std::uint32_t ticket = 0;
+  if (!task->request_stop(&ticket)) return StopResult::AlreadyEnded;
+  auto& runtime = task->core().runtime();
+  const TimePoint until = timeout ? detail::saturating_add(runtime.now(), *timeout) : TimePoint::max();
+  runtime.wait(
+      task, [&] { return task->stop_is_over(ticket) || (!timeout && task->ended_or_straggling()); }, until);
+  return task->stop_is_over(ticket) ? StopResult::Stopped : StopResult::TimedOut;
+}
+
 }  // namespace
 
-StopResult TaskHandle::stop_within(Duration timeout) const {
-  if (task_ == nullptr) return StopResult::AlreadyEnded;
-  task_->core().check_process();
-  if (is_ended(task_->state())) return StopResult::AlreadyEnded;
-  check_may_wait_for(*task_, "stop()");
-  std::uint32_t ticket = 0;
-  if (!task_->request_stop(&ticket)) return StopResult::AlreadyEnded;
-  auto& runtime = task_->core().runtime();
-  const bool over =
-      runtime.wait(task_, [&] { return task_->stop_is_over(ticket); }, detail::saturating_add(runtime.now(), timeout));
-  return over ? StopResult::Stopped : StopResult::TimedOut;
-}
+StopResult TaskHandle::stop_within(Duration timeout) const { return stop_and_wait(task_, timeout); }
 
-StopResult TaskHandle::stop() const {
-  if (task_ == nullptr) return StopResult::AlreadyEnded;
-  task_->core().check_process();
-  if (is_ended(task_->state())) return StopResult::AlreadyEnded;
-  check_may_wait_for(*task_, "stop()");
-  std::uint32_t ticket = 0;
-  if (!task_->request_stop(&ticket)) return StopResult::AlreadyEnded;
-  task_->core().runtime().wait(
-      task_, [&] { return task_->stop_is_over(ticket) || task_->ended_or_straggling(); }, TimePoint::max());
-  return task_->stop_is_over(ticket) ? StopResult::Stopped : StopResult::TimedOut;
-}
+StopResult TaskHandle::stop() const { return stop_and_wait(task_, std::nullopt); }
 
 RestartResult TaskHandle::restart() const {
   if (task_ == nullptr) return RestartResult::Refused;

@@ -174,6 +174,26 @@ ENGIN_SCENARIO(LateMomentTest, AHookThatTimedOutHasAFreshTokenTheNextTime) {
   s.shutdown();
 }
 
+ENGIN_SCENARIO(LateMomentTest, WhoStopsAStragglerIsAnsweredWhenItsHookHasTimedOut) {
+  Supervisor& s = started();
+  rules.by_hand = true;
+  auto task = hooked(s.supervise(
+      [this] { block(1h); },
+      {.shutdown_hook = [this] { block(1h); }, .hook_timeout = 5s, .stop_timeout = 2s}));
+  world.run_until_idle();
+  task.restart();
+  world.advance(2s);
+  ASSERT_EQ(task.state(), TaskState::Straggling);
+  std::optional<StopResult> answer;
+  s.supervise([&] { answer = task.stop(); });
+  world.advance(4s);
+  EXPECT_EQ(answer, std::nullopt) << "its hook may still take it down";
+  world.advance(1s);
+  EXPECT_EQ(answer, StopResult::TimedOut);
+  world.advance(2h);
+  s.shutdown();
+}
+
 ENGIN_SCENARIO(LateMomentTest, AHookThatDidNotStartTookNoTimeWhateverItTookBefore) {
   Supervisor& s = started({.shutdown_timeout = 0s});
   rules.by_hand = rules.deadline_came = true;
