@@ -370,11 +370,15 @@ const ShutdownReport* Core::wait(Duration d) {
       if (!runtime_->wait(this, [this] { return shutting_down(); }, until)) return nullptr;
       continue;
     }
-    if (!bring_up_for_shutdown()) continue;
+    const bool threads = bring_up_for_shutdown();
     // Whatever hangs, the report comes by the deadline: then this thread makes it itself.
     const TimePoint limit = detail::saturating_add(deadline(), std::chrono::milliseconds(10));
-    if (!runtime_->wait(this, [this] { return ended(); }, std::min(limit, until))) {
-      if (until < limit) return nullptr;
+    // Without threads it also looks again for what there is to do.
+    const TimePoint look = threads ? TimePoint::max() : runtime_->now() + std::chrono::milliseconds(1);
+    if (runtime_->wait(this, [this] { return ended(); }, std::min({limit, until, look}))) continue;
+    const TimePoint now = runtime_->now();
+    if (now >= until && until < limit) return nullptr;
+    if (now >= limit) {
       force_end();
       // Another thread builds the report, which takes no time; but before it publishes it an observer may hold it.
       if (!ended()) runtime_->wait(this, [this] { return ended(); }, runtime_->now() + std::chrono::milliseconds(1));

@@ -196,6 +196,37 @@ int no_threads() {
   return 0;
 }
 
+/// No thread to be had for the shutdown of a supervisor that was never started: whoever waits does all there is to do,
+/// here what an observer keeps it at. Another one who waits meanwhile does so no longer than it wants, and asleep.
+int no_threads_to_shut_down() {
+  struct Slow : Observer {
+    void on_event(const Event& event) override {
+      if (event.kind != EventKind::ShutdownBegan) return;
+      reached.count_down();
+      goes_on.wait();
+    }
+    std::latch reached{1}, goes_on{1};
+  };
+  auto observer = std::make_shared<Slow>();
+  Supervisor s({.observers = {observer}, .default_observer = false});
+  s.supervise([] {});
+  const std::jthread other([&] {
+    observer->reached.wait();
+    timespec used{};
+    const bool early = s.wait_for(300ms) != nullptr;
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    say(early ? "early" : "not yet");
+    say(used.tv_sec == 0 && used.tv_nsec < 100'000'000 ? "asleep" : "awake");
+    observer->goes_on.count_down();
+  });
+  if (::geteuid() == 0 && ::setresuid(NobodyUser, NobodyUser, 0) != 0) return 99;  // root is not limited
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NPROC, &limit);
+  limit.rlim_cur = 1;
+  ::setrlimit(RLIMIT_NPROC, &limit);
+  return s.shutdown().exit_code();
+}
+
 /// No thread to be had for growth: a callable that blocks keeps the one runner, another one waits; and runs as soon as
 /// a thread can be had again.
 int no_more_threads() {
@@ -328,6 +359,7 @@ int main(int argc, char** argv) {
       {"destroys-its-own-supervisor", destroys_its_own_supervisor},
       {"forks", forks},
       {"no-threads", no_threads},
+      {"no-threads-to-shut-down", no_threads_to_shut_down},
       {"no-more-threads", no_more_threads},
       {"stopped-for-a-while", stopped_for_a_while},
       {"captured-destructor-throws", captured_destructor_throws},

@@ -78,6 +78,13 @@ TEST(SupervisorProcessTest, WithoutAThreadTheStartFailsAndEverythingIsAsBefore) 
   EXPECT_THAT(child.output(), EndsWith("as before\nall destroyed\n"));
 }
 
+TEST(SupervisorProcessTest, WithoutAThreadWhoWaitsForTheShutdownDoesItAndAnotherOneSleeps) {
+  if (engin::test::under_asan) GTEST_SKIP() << "LeakSanitizer needs a thread of its own at the end";
+  Child child(Program, "no-threads-to-shut-down");
+  EXPECT_EQ(child.status(), 0);
+  EXPECT_EQ(child.output(), "not yet\nasleep\n");
+}
+
 TEST(SupervisorProcessTest, WithoutOneMoreThreadAJobWaitsUntilThereIsOne) {
   if (engin::test::under_asan) GTEST_SKIP() << "LeakSanitizer needs a thread of its own at the end";
   Child child(Program, "no-more-threads");
