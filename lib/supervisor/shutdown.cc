@@ -184,9 +184,10 @@ void Core::stop_next() noexcept {
     const Duration left = std::max(Duration::zero(), deadline() - now);
     task->shut_down(now + left / static_cast<Duration::rep>(remaining));
     const bool settled_already = task->ended_or_straggling();
+    const TaskId id = task->id();
     task->unref();
     const base::Lock lock(mutex_);
-    if (!settled_already || reverse_current_ == 0) return;  // count_change() goes on
+    if (!settled_already || reverse_current_ != id) return;  // count_change() goes on, or has gone on
     reverse_current_ = 0;
   }
   {

@@ -94,6 +94,15 @@ const auto limited = [](Scenario& s) {
 };
 const auto ignore = [](Scenario& s) { s.tasks[0].options.on_exception = OnException::Ignore; };
 const auto hooked = [](Scenario& s) { s.tasks[0].hook.present = true; };
+const auto hooked_in_reverse = [](Scenario& s) {
+  s.stop_order = StopOrder::Reverse;
+  s.tasks.resize(2);
+  for (TaskPlan& p : s.tasks) p.hook.present = true;
+};
+Record second(Record r) {
+  r.task = 1;
+  return r;
+}
 const auto complete = [](Final& f) { f.complete_log = f.has_totals = true; };
 
 const std::vector<Lie>& lies() {
@@ -130,6 +139,15 @@ const std::vector<Lie>& lies() {
        {event(EventKind::HookStarted),
         with(event(EventKind::StopRequested), [](Record& r) { r.reason = StopReason::Shutdown; })},
        hooked},
+      {"ReverseInTheWrongOrder",
+       "S3",
+       {shutdown, baseline(TaskState::Running, 1), second(baseline(TaskState::Running, 1)), record(What::HookEnter)},
+       hooked_in_reverse},
+      {"ReverseTwoAtOnce",
+       "S3",
+       {shutdown, baseline(TaskState::Running, 1), second(baseline(TaskState::Running, 1)),
+        second(record(What::HookEnter)), record(What::HookEnter, 100ms)},
+       hooked_in_reverse},
       {"ATokenTwice", "S4", {record(What::TokenFired), record(What::TokenFired)}},
       {"ATokenTakenBack", "S4", {record(What::TokenFired), record(What::TokenLost)}},
       {"StopToldTwice", "S4", {starts, event(EventKind::StopRequested), event(EventKind::StopRequested)}},

@@ -13,10 +13,12 @@ using Kind = Action::Kind;
 
 namespace {
 constexpr std::uint64_t MostSteps = 1'000'000;  // more to come to rest is never
-/// What is always ready would keep time from passing; after so many steps it passes all the same, by at least so much.
+/// What is always ready would keep time from passing; after so many steps it passes all the same, by so much; after so
+/// many times, for ever would be too long, up to what is waited for.
 constexpr std::uint64_t MostStepsAtOnce = 500;
 constexpr std::uint64_t ThenMostStepsAtOnce = 150;
-constexpr Duration LeastPassed = 5ms;
+constexpr Duration PassedAllTheSame = 5ms;
+constexpr int TimesByLittle = 40;
 }  // namespace
 
 Captured::Captured(Simulation& simulation, int task) noexcept : simulation_(&simulation), task_(task) {
@@ -385,6 +387,7 @@ bool Simulation::settle(const bool& done) {
   TimePoint moment = now();
   std::uint64_t since = 0;
   std::uint64_t most_at_once = MostStepsAtOnce;
+  int forced = 0;
   for (std::uint64_t n = 0; !done && n < MostSteps; ++n) {
     if (!drive(1, TimePoint::max())) break;
     if (now() != moment) {
@@ -392,7 +395,9 @@ bool Simulation::settle(const bool& done) {
       since = n;
     } else if (n - since > most_at_once) {
       most_at_once = ThenMostStepsAtOnce;
-      if (const auto next = world_.next_deadline()) world_.world().pass(std::max(LeastPassed, *next - now()));
+      if (const auto next = world_.next_deadline()) {
+        world_.world().pass(++forced <= TimesByLittle ? PassedAllTheSame : std::max(PassedAllTheSame, *next - now()));
+      }
       since = n;
     }
     if (!calm_ && scenario_.destroy_before_calm && !open_ && n > 3'000) calm_down();

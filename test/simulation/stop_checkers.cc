@@ -133,6 +133,72 @@ class HooksRunOnceAndFirst final : public TaskChecker<HookNote> {
   TimePoint began_{};
 };
 
+struct TurnNote {
+  int place = -1;           // in the order of registration; -1: nothing of it was left to stop when shutdown began
+  bool of_its_own = false;  // asked to stop by somebody else, and so not in its turn
+  bool begun = false;
+  bool running = false;
+  TimePoint began{};
+};
+/// StopOrder::Reverse: the hooks run one after the other, that of the task registered last first.
+class ReverseTakesTurns final : public TaskChecker<TurnNote> {
+ public:
+  ReverseTakesTurns() : TaskChecker("S3") {}
+  void see(const Record& r) override {
+    if (scenario().stop_order != StopOrder::Reverse || !scenario().started) return;
+    if (r.what == What::ShutdownSeen) deadline_ = r.time + scenario().shutdown_timeout;
+    if (r.task < 0 || !plan(r.task).hook.present) return;
+    TurnNote& n = of(r);
+    switch (r.what) {
+      case What::StopBegin:
+      case What::RestartBegin:
+        n.of_its_own = true;
+        return;
+      case What::Baseline:
+        ++tasks_;
+        if (is_active(r.state)) n.place = tasks_;  // a snapshot lists them in the order of registration
+        if (r.state == TaskState::Stopping || r.state == TaskState::Straggling) n.of_its_own = true;
+        return;
+      case What::HookEnter:
+        if (n.place > 0 && !n.of_its_own && r.time < deadline_) take_turn(r, n);
+        n.begun = n.running = true;
+        n.began = r.time;
+        return;
+      case What::HookLeave:
+        n.running = false;
+        return;
+      default:
+        return;
+    }
+  }
+
+ protected:
+  void reset() override {
+    TaskChecker::reset();
+    deadline_ = TimePoint::max();
+    tasks_ = 0;
+  }
+
+ private:
+  void take_turn(const Record& r, const TurnNote& n) {
+    for (std::size_t i = 0; i < notes_.size(); ++i) {
+      const TurnNote& later = notes_[i];
+      const Duration hook_time = plan(static_cast<int>(i)).options.hook_timeout;
+      if (later.place <= n.place || later.of_its_own) continue;
+      // Without any time it may be over before its first instruction.
+      if (!later.begun && hook_time > Duration::zero())
+        fail(r, "its hook runs before that of a task that was registered later");
+      // At least its share of the time, less what always-ready things made pass.
+      const Duration share = (deadline_ - later.began) / static_cast<int>(2 * notes_.size());
+      const Duration time = std::min(hook_time, share) - Duration(50ms);
+      if (later.running && r.time < later.began + time) fail(r, "its hook runs while another one does");
+    }
+  }
+
+  TimePoint deadline_ = TimePoint::max();
+  int tasks_ = 0;
+};
+
 struct StopNote {
   std::uint64_t told = 0;   // attempt whose stop request was told
   std::uint64_t fired = 0;  // attempt whose token fired
@@ -413,6 +479,7 @@ class NothingIsLeft final : public Checker {
 
 void add_stop_checkers(Checkers& to) {
   to.push_back(std::make_unique<HooksRunOnceAndFirst>());
+  to.push_back(std::make_unique<ReverseTakesTurns>());
   to.push_back(std::make_unique<StopIsRequestedOnce>());
   to.push_back(std::make_unique<NothingStartsAfterStop>());
   to.push_back(std::make_unique<CleanMeansQuiet>());
