@@ -125,35 +125,35 @@ void Task::settle_end() noexcept {
 
 void Task::leave_registry(Section& section) {
   gone_ = true;
-  if (hook_runs_on()) {
-    section.free_name();  // whoever shuts down has to know of it: hook_ran_out() forgets it
-  } else {
-    section.forget();
-  }
-  begin_disposal(section);
+  section.free_name();
+  begin_disposal(section);  // until that is over, whoever shuts down has to know of it
 }
 
-/// The hook timed out, and still executes, or its token still fires.
+/// It executes, or, since it timed out, its token fires.
 bool Task::hook_runs_on() const { return hook_ && (hook_->executing || hook_->expiring); }
 
-/// Its last instruction is over. `old`: what is left of it, to be destroyed without the lock, if nobody needs it again.
-void Task::hook_ran_out(Section& section, Hook& old) {
-  if (hook_runs_on()) return;
-  if (gone_) section.forget();
-  if (disposing_) old = std::move(hook_->hook);
+/// Its last instruction may be over.
+void Task::hook_ran_out(Section& section) {
+  if (hook_runs_on() || disposal_ != Disposal::Due) return;
+  disposal_ = Disposal::None;
+  begin_disposal(section);
 }
 
 /// What belongs to the user is destroyed on a runner, without a lock: on this one, if the task ends on it, or by a job.
 void Task::begin_disposal(Section& section) {
-  if (disposing_) return;
-  disposing_ = true;
+  if (disposal_ != Disposal::None) return;
+  if (hook_runs_on()) {
+    disposal_ = Disposal::Due;
+    return;
+  }
   const JobContext* job = current_job();
   if (job != nullptr && job->kind == JobContext::Kind::Body && job->task == this) {
+    disposal_ = Disposal::Running;
     section.dispose_here();
     return;
   }
-  disposal_posted_ = true;
-  core_.disposal_begins();
+  disposal_ = Disposal::Posted;
+  core_.cleanup_begins();
   post_stop_job(section);
 }
 
@@ -168,7 +168,7 @@ void Task::dispose() noexcept {
   std::unique_ptr<Failure> attached;
   {
     const base::Lock lock(mutex);
-    if (hook_ && !hook_runs_on()) hook = std::move(hook_->hook);  // else hook_ran_out() destroys it
+    if (hook_) hook = std::move(hook_->hook);
     if (gone_) {
       exception = failures_.take_exception();
       attached = std::move(attached_);
@@ -182,7 +182,8 @@ void Task::dispose() noexcept {
   attached.reset();
   {
     Section section(*this);
-    disposed_ = true;
+    disposal_ = Disposal::Over;
+    if (gone_) section.forget();
     section.wake_waiters();
   }
 }
@@ -230,7 +231,8 @@ bool Task::ended_or_straggling() noexcept {
 
 bool Task::runs_user_code() noexcept {
   const base::Lock lock(mutex);
-  return live_ || in_stop_callbacks_ != 0 || (hook_ && hook_->executing) || (disposing_ && !disposed_);
+  return live_ || in_stop_callbacks_ != 0 || hook_runs_on() || disposal_ == Disposal::Posted ||
+         disposal_ == Disposal::Running;
 }
 
 StopReason Task::current_stop_reason() noexcept {

@@ -221,6 +221,7 @@ void Core::forget(Task& task) noexcept {
 }
 
 void Core::free_name(Task& task) noexcept {
+  if (!task.has_given_name()) return;
   const base::Lock lock(mutex_);
   erase_name(task);
 }
@@ -240,15 +241,15 @@ void Core::task_started_again() noexcept {
 
 void Core::task_straggles(Task& task, int change) noexcept { count_change(change > 0 ? &task : nullptr, 0, change); }
 
-void Core::disposal_begins() noexcept {
+void Core::cleanup_begins() noexcept {
   const base::Lock lock(mutex_);
-  ++disposing_;
+  ++cleanups_;
 }
 
-void Core::disposal_ends() noexcept {
+void Core::cleanup_ends() noexcept {
   {
     const base::Lock lock(mutex_);
-    --disposing_;
+    --cleanups_;
   }
   check_settled();
   tell_destructor();
@@ -430,7 +431,9 @@ void Core::for_each_task(const std::function<void(const TaskHandle&)>& f) {
     after = batch[n - 1]->id();
     std::vector<TaskHandle> handles;
     handles.reserve(n);
-    for (std::size_t i = 0; i < n; ++i) handles.push_back(TaskHandle(batch[i]));
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!batch[i]->is_gone()) handles.push_back(TaskHandle(batch[i]));
+    }
     for (std::size_t i = 0; i < n; ++i) batch[i]->unref();
     for (const TaskHandle& handle : handles) f(handle);
   }
@@ -469,15 +472,14 @@ SupervisorSnapshot Core::snapshot() {
   while (const std::size_t n = next_tasks(after, false, batch, std::size(batch))) {
     for (std::size_t i = 0; i < n; ++i) {
       after = batch[i]->id();
-      out.tasks.push_back(batch[i]->describe());
+      TaskSnapshot task = batch[i]->describe();
+      out.total_started += task.started;
+      out.total_completed += task.completed;
+      out.total_failed += task.failed;
+      out.total_restarted += task.restarted;
+      if (!batch[i]->is_gone()) out.tasks.push_back(std::move(task));
       batch[i]->unref();
     }
-  }
-  for (const TaskSnapshot& task : out.tasks) {
-    out.total_started += task.started;
-    out.total_completed += task.completed;
-    out.total_failed += task.failed;
-    out.total_restarted += task.restarted;
   }
   const runtime::Stats stats = runtime_->stats();
   out.runners = stats.runners;

@@ -81,8 +81,8 @@ class Core final : private runtime::Listener {
   void task_ended(Task& task) noexcept;
   void task_started_again() noexcept;
   void task_straggles(Task& task, int change) noexcept;
-  void disposal_begins() noexcept;
-  void disposal_ends() noexcept;
+  void cleanup_begins() noexcept;
+  void cleanup_ends() noexcept;
   void tell_destructor() noexcept;
   void add_late_failure(const FailureMemory& failures) noexcept;
   /// Tasks for a loop without the lock: the next ones after `after` (before, if `backwards`), each with a reference.
@@ -181,7 +181,8 @@ class Core final : private runtime::Listener {
   std::uint64_t active_ ABSL_GUARDED_BY(mutex_) = 0;       // tasks that have not ended
   std::uint64_t times_quiet_ ABSL_GUARDED_BY(mutex_) = 0;  // that active_ came to zero before shutdown began
   std::uint64_t straggling_ ABSL_GUARDED_BY(mutex_) = 0;   // of them
-  std::uint64_t disposing_ ABSL_GUARDED_BY(mutex_) = 0;    // callables being destroyed
+  std::uint64_t cleanups_ ABSL_GUARDED_BY(mutex_) =
+      0;  // jobs that destroy what is the user's, or fire overdue hooks' tokens
   bool all_launched_ ABSL_GUARDED_BY(mutex_) = false;
   bool end_posted_ ABSL_GUARDED_BY(mutex_) = false;
   enum class ReportStage : std::uint8_t { None, Building, Built, Published };

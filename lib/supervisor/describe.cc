@@ -41,6 +41,20 @@ TaskSnapshot Task::describe() {
   return out;
 }
 
+void Task::add_stragglers(std::vector<Straggler>& out, const std::string& name, TimePoint now) const {
+  if (live_) out.push_back({id_, name, "body", now - began_});
+  if (hook_runs_on()) out.push_back({id_, name, "hook", now - hook_->started});
+  if (in_stop_callbacks_ != 0) out.push_back({id_, name, "stop callback", now - stop_asked_});
+  if (disposal_ == Disposal::Posted || disposal_ == Disposal::Running) {
+    out.push_back({id_, name, "destructor", now - since_});
+  }
+}
+
+void Task::name_stragglers(std::vector<Straggler>& out) {
+  const base::Lock lock(mutex);
+  add_stragglers(out, name(), core_.runtime().now());
+}
+
 ShutdownTask Task::report(std::vector<Straggler>& stragglers) {
   ShutdownTask out;
   out.id = id_;
@@ -63,10 +77,7 @@ ShutdownTask Task::report(std::vector<Straggler>& stragglers) {
     out.failure = *attached_;
   }
   const std::size_t before = stragglers.size();
-  if (live_) stragglers.push_back({id_, out.name, "body", now - began_});
-  if (hook_ && hook_->executing) stragglers.push_back({id_, out.name, "hook", now - hook_->started});
-  if (in_stop_callbacks_ != 0) stragglers.push_back({id_, out.name, "stop callback", now - stop_asked_});
-  if (disposing_ && !disposed_) stragglers.push_back({id_, out.name, "destructor", now - since_});
+  add_stragglers(stragglers, out.name, now);
   out.clean = stragglers.size() == before && is_ended(state_) && late_failures_ == 0 &&
               (out.hook == HookResult::None || out.hook == HookResult::Returned);
   return out;

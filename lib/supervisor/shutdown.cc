@@ -221,7 +221,7 @@ void Core::count_change(Task* settled, int active, int straggling) noexcept {
 
 /// True, once: every task has been told to stop, and nothing is left to wait for.
 bool Core::claim_end() noexcept {
-  if (!all_launched_ || phase_.load() != Phase::Stopping || active_ != straggling_ || disposing_ != 0 ||
+  if (!all_launched_ || phase_.load() != Phase::Stopping || active_ != straggling_ || cleanups_ != 0 ||
       pending_events_.load() != 0 || end_posted_) {
     return false;
   }
@@ -245,7 +245,7 @@ void Core::end_shutdown() noexcept {
   {
     const base::Lock lock(mutex_);
     built = report_stage_ == ReportStage::Built;
-    if (report_stage_ == ReportStage::None && (pending_events_.load() != 0 || disposing_ != 0)) {
+    if (report_stage_ == ReportStage::None && (pending_events_.load() != 0 || cleanups_ != 0)) {
       // A straggler has ended since this was posted. Who delivers the last of its events posts it again.
       end_posted_ = false;
       return;
@@ -367,8 +367,12 @@ void Core::build_report() noexcept {
     completed += counts.completed;
     failed += counts.failed;
     restarted += counts.started > 0 ? counts.started - 1 : 0;
-    ++report.tasks_total;
     try {
+      if (task.is_gone()) {
+        task.name_stragglers(report.stragglers);
+        return;
+      }
+      ++report.tasks_total;
       ShutdownTask entry = task.report(report.stragglers);
       if (entry.outcome == Outcome::Completed) ++report.tasks_completed;
       if (entry.outcome == Outcome::Failed) ++report.tasks_failed;

@@ -116,10 +116,9 @@ void Task::hook_over(RawEnd& end) noexcept {
     } catch (...) {  // no memory for the text; the result says that it failed
     }
   }
-  Hook old;
   Section section(*this);
   hook_->executing = false;
-  hook_ran_out(section, old);
+  hook_ran_out(section);
   section.wake_waiters();
   if (hook_stage_ != HookStage::Running) {  // it had timed out, and the stop went on without it
     note(section, EventKind::StragglerEnded, now, [&](Event& e) {
@@ -161,6 +160,7 @@ void Task::hook_timed_out(TimePoint now, Section& section) {
     e.hook = HookResult::TimedOut;
     e.duration = hook_->duration;
   });
+  core_.cleanup_begins();
   ref();
   section.post(hook_->expire_job, Lane::Stop);
   go_on_stopping(now, section);
@@ -174,11 +174,12 @@ void Task::expire_hook(runtime::Job& job) noexcept {
   hook.source.request_stop();
   task.cut_short(hook.strand);
   {
-    Hook old;
     Section section(task);
     hook.expiring = false;
-    task.hook_ran_out(section, old);
+    task.hook_ran_out(section);
+    section.wake_waiters();
   }
+  task.core_.cleanup_ends();
   task.unref();
 }
 
@@ -241,7 +242,8 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
   {
     Section section(task);
     task.stop_job_posted_ = false;
-    dispose = std::exchange(task.disposal_posted_, false);
+    dispose = task.disposal_ == Disposal::Posted;
+    if (dispose) task.disposal_ = Disposal::Running;
     if (!dispose && task.stop_request_due()) {
       task.note_stop_request(task.core_.runtime().now(), section);
       ++task.in_stop_callbacks_;
@@ -251,7 +253,7 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
   }
   if (dispose) {
     task.dispose();
-    task.core_.disposal_ends();
+    task.core_.cleanup_ends();
   }
   if (request) {
     token = source.get_token();

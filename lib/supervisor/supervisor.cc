@@ -126,8 +126,7 @@ StopResult stop_and_wait(detail::Task* task, std::optional<Duration> timeout) {
   if (!task->request_stop(&ticket)) return StopResult::AlreadyEnded;
   auto& runtime = task->core().runtime();
   const TimePoint until = timeout ? detail::saturating_add(runtime.now(), *timeout) : TimePoint::max();
-  runtime.wait(
-      task, [&] { return task->stop_is_over(ticket) || (!timeout && task->ended_or_straggling()); }, until);
+  runtime.wait(task, [&] { return task->stop_is_over(ticket) || (!timeout && task->ended_or_straggling()); }, until);
   return task->stop_is_over(ticket) ? StopResult::Stopped : StopResult::TimedOut;
 }
 

@@ -47,6 +47,15 @@ enum class HookStage : std::uint8_t {
   Over,     ///< returned, threw, timed out, or was never started: stop may be requested
 };
 
+/// How far the destruction is of what belongs to the user: callable, hook, predicate, exceptions.
+enum class Disposal : std::uint8_t {
+  None,    ///< the task may run (again)
+  Due,     ///< when its hook, which timed out, runs no more
+  Posted,  ///< the stop job does it
+  Running,
+  Over,
+};
+
 /// A task's hook and all that it takes to run it; made when the task is supervised, if it has one.
 struct HookRun {
   HookRun(Task& task, Hook h);
@@ -132,6 +141,8 @@ class Task {
   void announce(Section& section) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   ShutdownTask report(std::vector<Straggler>& stragglers);
   bool runs_user_code() noexcept;
+  /// Of a removed task: what of it still runs.
+  void name_stragglers(std::vector<Straggler>& out);
 
   // --- attempt.cc
   /// Hands the first attempt to the ready queue.
@@ -266,9 +277,11 @@ class Task {
   void stop_as(StopReason reason, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void leave_registry(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   bool hook_runs_on() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  void hook_ran_out(Section& section, Hook& old) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void hook_ran_out(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void begin_disposal(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void dispose() noexcept;
+  void add_stragglers(std::vector<Straggler>& out, const std::string& name, TimePoint now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   TaskState shown_state() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   /// Gives back a reference when the section has let go of the lock.
   static void unref_later(Section& section) noexcept;
@@ -314,10 +327,8 @@ class Task {
   bool tell_stopped_ ABSL_GUARDED_BY(mutex) = false;           // no attempt's event told that it stopped
   bool straggling_ ABSL_GUARDED_BY(mutex) = false;
   bool hook_of_straggler_ ABSL_GUARDED_BY(mutex) = false;  // shutdown waits for it, though not for the attempt
-  bool gone_ ABSL_GUARDED_BY(mutex) = false;               // removed from the registry
-  bool disposing_ ABSL_GUARDED_BY(mutex) = false;
-  bool disposal_posted_ ABSL_GUARDED_BY(mutex) = false;  // the stop job is to do it
-  bool disposed_ ABSL_GUARDED_BY(mutex) = false;
+  bool gone_ ABSL_GUARDED_BY(mutex) = false;               // removed; in the registry until all of it is destroyed
+  Disposal disposal_ ABSL_GUARDED_BY(mutex) = Disposal::None;
   bool watch_armed_ ABSL_GUARDED_BY(mutex) = false;
   HookStage hook_stage_ ABSL_GUARDED_BY(mutex) = HookStage::None;
   HookResult hook_result_ ABSL_GUARDED_BY(mutex) = HookResult::None;

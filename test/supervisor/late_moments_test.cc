@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "absl/types/span.h"
@@ -77,6 +78,48 @@ ENGIN_SCENARIO(LateMomentTest, ShutdownWaitsForTheDestructorsOfWhatEndedLongAgo)
   EXPECT_TRUE(destroyed);
   EXPECT_TRUE(report.clean());
   EXPECT_EQ(report.duration, 3s);
+}
+
+/// Takes its time to be destroyed.
+struct SlowToGo {
+  Scenario* scenario;
+  Duration time;
+  bool* destroyed;
+  ~SlowToGo() {
+    scenario->block(time);
+    *destroyed = true;
+  }
+};
+
+ENGIN_SCENARIO(LateMomentTest, ADestructorThatHangsIsNamedThoughItsTaskWasRemoved) {
+  Supervisor& s = started({.shutdown_timeout = 10s});
+  rules.deadline_came = true;
+  bool destroyed = false;
+  s.supervise([slow = std::unique_ptr<SlowToGo>(new SlowToGo{this, 30s, &destroyed})] {}, {.name = "slow"});
+  world.run_until_idle();
+  EXPECT_THAT(s.snapshot().tasks, ::testing::IsEmpty()) << "it has ended, and nobody has its handle";
+  s.supervise(until_stopped(), {.name = "slow"});  // its name is free
+  const ShutdownReport& report = s.shutdown();
+  EXPECT_EQ(report.duration, 10s);
+  EXPECT_EQ(report.tasks_total, 1u);
+  ASSERT_EQ(report.stragglers.size(), 1u);
+  EXPECT_EQ(report.stragglers[0].name, "slow");
+  EXPECT_EQ(report.stragglers[0].what, "destructor");
+  finish();
+  EXPECT_TRUE(destroyed) << "OnStraggler::Wait";
+}
+
+ENGIN_SCENARIO(LateMomentTest, WhatAnOverdueHookCapturedIsDestroyedBeforeTheSupervisor) {
+  Supervisor& s = started({.shutdown_timeout = 10s});
+  rules.deadline_came = true;
+  bool destroyed = false;
+  hooked(s.supervise(
+      until_stopped(),
+      {.shutdown_hook = [this, slow = std::shared_ptr<SlowToGo>(new SlowToGo{this, 3s, &destroyed})] { block(20s); }}));
+  world.run_until_idle();
+  s.shutdown();
+  finish();
+  EXPECT_TRUE(destroyed);
 }
 
 ENGIN_SCENARIO(LateMomentTest, ATaskEndsWhenItsStopCallbacksHaveReturned) {
@@ -177,9 +220,8 @@ ENGIN_SCENARIO(LateMomentTest, AHookThatTimedOutHasAFreshTokenTheNextTime) {
 ENGIN_SCENARIO(LateMomentTest, WhoStopsAStragglerIsAnsweredWhenItsHookHasTimedOut) {
   Supervisor& s = started();
   rules.by_hand = true;
-  auto task = hooked(s.supervise(
-      [this] { block(1h); },
-      {.shutdown_hook = [this] { block(1h); }, .hook_timeout = 5s, .stop_timeout = 2s}));
+  auto task = hooked(s.supervise([this] { block(1h); },
+                                 {.shutdown_hook = [this] { block(1h); }, .hook_timeout = 5s, .stop_timeout = 2s}));
   world.run_until_idle();
   task.restart();
   world.advance(2s);
