@@ -16,7 +16,8 @@ JOBS = os.environ.get("ENGIN_JOBS", str(os.cpu_count()))
 SIMULATION = ("simulation/engin_sim", ["--schedules", "40000", "--base", "1"])
 CHECKS = {
     "policy": [("policy/engin_policy_test", []), SIMULATION],
-    "runtime": [("runtime/engin_runtime_test", []), ("stress/engin_stress_test", [])],
+    "runtime": [("lower_cut/engin_lower_sim", ["--schedules", "60000", "--base", "1"]), ("runtime/engin_runtime_test", []),
+                SIMULATION, ("stress/engin_stress_test", [])],
     "supervisor": [
         ("supervisor/engin_supervisor_test", ["--gtest_filter=-ThreadsTest.*"]),
         SIMULATION,

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 #include <iosfwd>
-#include <unordered_set>
 
+#include "absl/container/flat_hash_set.h"
 #include "runtime/virtual_world.h"
 #include "test/simulation/simulation.h"
 #include "test/simulation/strategy.h"
@@ -39,7 +39,7 @@ class Explorer {
   std::uint64_t choices_ = 0;
   std::uint64_t seed_ = 0;
   Picks picks_;  // of the latest run, unless it was the seed's random walk
-  std::unordered_set<std::uint64_t> schedules_;
+  absl::flat_hash_set<std::uint64_t> schedules_;
   RunResult latest_;
 };
 

@@ -197,7 +197,7 @@ Scenario two_tasks() {
   failing.options.name = "failing";
   failing.options.on_exception = OnException::Retry;
   failing.options.backoff = Backoff::constant(10ms);
-  const Script fails{{{Op::Yield, {}, {}}, {Op::Yield, {}, {}}}, false, true, Ending::ThrowStd};
+  const Script fails{{{Op::Yield, {}, {}}, {Op::Yield, {}, {}}}, false, true, Ending::BadStatus};
   const Script runs{{{Op::Yield, {}, {}}, {Op::Sleep, 5ms, {}}}, true, true, Ending::Return};
   failing.scripts = {fails, fails, runs};
   TaskPlan hooked;
@@ -217,11 +217,17 @@ Scenario two_tasks() {
 
 }  // namespace
 
-Scenario speed_scenario(std::uint64_t seed) {
+Scenario small_scenario(std::uint64_t seed) {
   static const Scenario made = two_tasks();
   Scenario s = made;
   s.seed = seed;
   s.threads[0][0].d = Duration(base::Random(base::mix(seed)).below(30'000'000));
+  return s;
+}
+
+Scenario speed_scenario(std::uint64_t seed) {
+  Scenario s = small_scenario(seed);
+  s.record = false;
   return s;
 }
 

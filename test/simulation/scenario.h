@@ -130,6 +130,8 @@ struct Scenario {
 
 Scenario generate(std::uint64_t seed);
 /// Two tasks, one failing twice under Retry, one with a hook, a shutdown at a random moment.
+Scenario small_scenario(std::uint64_t seed);
+/// The same without an observer: how many schedules a second there can be.
 Scenario speed_scenario(std::uint64_t seed);
 
 std::ostream& operator<<(std::ostream&, const Action&);
