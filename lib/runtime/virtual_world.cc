@@ -14,6 +14,8 @@ namespace {
 constexpr TimePoint Beginning = TimePoint(std::chrono::hours(24 * 365));
 /// So many steps without time passing are a loop that never ends.
 constexpr std::size_t MostStepsAtOneMoment = 50'000'000;
+/// Posting needs no memory where threads run, so it should not here.
+constexpr std::size_t EnoughForMost = 128;
 /// So many fibers are kept for worlds to come: making one takes longer than most worlds last.
 constexpr std::size_t MostKept = 64;
 
@@ -57,7 +59,10 @@ class VirtualWorld::CarrierPool {
   std::vector<std::unique_ptr<Carrier>> kept_;
 };
 
-VirtualWorld::VirtualWorld(std::uint64_t seed) : now_(Beginning), random_(seed) {}
+VirtualWorld::VirtualWorld(std::uint64_t seed) : now_(Beginning), random_(seed) {
+  ready_.reserve(EnoughForMost);
+  control_.reserve(EnoughForMost);
+}
 
 VirtualWorld::~VirtualWorld() {
   for (Carrier* carrier : idle_) carrier->world = nullptr;
@@ -169,7 +174,7 @@ bool VirtualWorld::take(Ready& item, Turn& turn) {
   if (turn == Turn::Timer && pick == due) {
     turn = Turn::Control;
     item.job = control_.front();
-    control_.pop_front();
+    control_.erase(control_.begin());
     return true;
   }
   item = std::exchange((*from)[pick], from->back());

@@ -4,7 +4,6 @@
 #define ENGIN_LIB_RUNTIME_VIRTUAL_WORLD_H_
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -125,7 +124,7 @@ class VirtualWorld final : public Runtime {
   std::vector<Ready> ready_;
   std::vector<Ready> due_;  // timers
   bool timer_busy_ = false;
-  std::deque<Job*> control_;
+  std::vector<Job*> control_;
   bool control_busy_ = false;
   std::vector<std::unique_ptr<Carrier>> carriers_;
   std::vector<Carrier*> idle_;

@@ -208,6 +208,7 @@ Task::Next Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
   std::stop_source old_source(std::nostopstate);
   {
     Section section(*this);
+    if (outbox_) now = std::max(now, outbox_->last_time);  // what was told meanwhile came first; delays begin after it
     const AttemptEnd what = classify_end(failed);
     live_ = false;
     drop_watch();

@@ -140,6 +140,7 @@ Scenario shorten(const Scenario& scenario) {
       }
     }
     if (!best.observers.empty()) attempt([](Scenario& s) { s.observers.clear(); });
+    if (!best.jumps.empty()) attempt([](Scenario& s) { s.jumps.clear(); });
     if (best.preemption != 0) attempt([](Scenario& s) { s.preemption = 0; });
     if (best.destroy_before_calm) attempt([](Scenario& s) { s.destroy_before_calm = false; });
     attempt([](Scenario& s) { s.at_stop_token = {Step::Op::Act, {}, {}}; });

@@ -27,6 +27,7 @@ class LegalSequence final : public TaskChecker<LogNote> {
  public:
   LegalSequence() : TaskChecker("S9") {}
   void see(const Record& r) override {
+    if (r.what == What::EventLost) of(r).registered = true;
     if (r.what != What::Event) return;
     if (r.task < 0) {
       if (r.kind == EventKind::ShutdownEnded && !began_) fail(r, "shutdown ended before it began");

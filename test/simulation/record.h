@@ -23,7 +23,8 @@ enum class What : std::uint8_t {
   AskLeave,
   Destroyed,  // what a callable captured
   SuperviseBegin,
-  SuperviseEnd,  // `value`: 0 accepted, 1 SupervisorStopping, 2 another refusal; `bad`: stopping without a shutdown
+  SuperviseEnd,  // `value`: 0 accepted, 1 SupervisorStopping, 2 another refusal, 3 no memory; `bad`: stopping without a
+                 // shutdown, or, for want of memory, the callable was kept
   StopBegin,     // stop() or request_stop(); `state` before
   StopEnd,  // `value`: the StopResult, -1 for request_stop(), -2 if refused; `state`, `due`: before, and when it was
             // called; `bad`: restart() was called meanwhile
@@ -39,6 +40,8 @@ enum class What : std::uint8_t {
                  // that wait began
   Hung,          // before it: a straggler that it names; `value`: 1 if it is a hook
   NotStarted,    // before it: a hook that it reports as NotStarted
+  EventLost,     // no memory for the event of its registration
+  ClockJumped,   // by `delay`
   Released,      // calm begins
   Gone,          // the destructor has returned
   Choice,        // for the trace: `value` of `started`

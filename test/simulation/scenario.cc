@@ -26,6 +26,12 @@ class Generator {
     for (std::size_t i = 0; i < wanted; ++i) s_.tasks.push_back(task(i));
     s_.early = below(s_.initial + 1);
     for (std::uint64_t n = below(4); n > 0; --n) s_.threads.push_back(thread());
+    for (TaskPlan& t : s_.tasks) {
+      if (one_in(12) && t.at_destruction.kind == Kind::None) t.short_of_memory = static_cast<int>(1 + below(24));
+    }
+    for (std::uint64_t n = one_in(4) ? 1 + below(2) : 0; n > 0; --n) {
+      s_.jumps.push_back({below(300), pick<Duration>({1ms, 20ms, 1s, 60s, 3600s})});
+    }
     return std::move(s_);
   }
 

@@ -94,6 +94,7 @@ struct TaskPlan {
   PeriodicOptions periodic = {};
   std::vector<Script> scripts;  // of the attempts (periodic: calls); the last one repeats
   Action at_destruction = {};   // by the destructor of what the callable captured
+  int short_of_memory = 0;      // so many allocations in, supervise() finds no memory; 0: never
   const Script& script(std::uint64_t n) const { return scripts[n < scripts.size() ? n : scripts.size() - 1]; }
 };
 
@@ -102,6 +103,12 @@ struct ObserverPlan {
   Kind kind = Kind::Preempts;
   int from = 0;  // its n-th event, and all after it for Preempts
   Action action = {};
+  Duration d{};
+};
+
+/// Time passes although things are ready: the machine slept, or nobody gave us a processor.
+struct ClockJump {
+  std::uint64_t step = 0;
   Duration d{};
 };
 
@@ -123,8 +130,9 @@ struct Scenario {
   std::uint64_t chaos_steps = 400;
   Duration chaos_time = std::chrono::seconds(30);
   bool destroy_before_calm = false;
-  bool snapshots = true;         // look at all tasks now and then
-  bool record = true;            // a recorder among the observers
+  bool snapshots = true;  // look at all tasks now and then
+  bool record = true;     // a recorder among the observers
+  std::vector<ClockJump> jumps;
   std::uint32_t preemption = 0;  // one in so many places where a thread may be interrupted; 0: nowhere
 };
 

@@ -5,6 +5,7 @@
 
 #include "runtime/virtual_world.h"
 #include "test/simulation/behaviours.h"
+#include "test/simulation/short_of_memory.h"
 
 namespace engin::simulation {
 
@@ -101,12 +102,22 @@ void Simulation::supervise(int task) {
   TaskRun& run = tasks_[static_cast<std::size_t>(task)];
   if (std::exchange(run.supervised, true)) return;
   see(What::SuperviseBegin, task);
+  bool lost = false;
   Record r;
   r.what = What::SuperviseEnd;
   r.task = task;
+  const int short_of_memory = plan(task).short_of_memory;
+  std::optional<runtime::VirtualWorld::Uninterrupted> alone;  // nobody else is to be short of it
+  if (short_of_memory != 0) alone.emplace();
+  const std::int64_t objects = live_objects;
   try {
+    const ShortOfMemory memory(short_of_memory);
     run.handle = hand_over(*this, *supervisor_, task);
     run.accepted = true;
+    if (memory.has_struck()) lost = true;
+  } catch (const std::bad_alloc&) {
+    r.value = 3;
+    r.bad = live_objects != objects;
   } catch (const SupervisorStopping&) {
     r.value = 1;
     r.bad = !supervisor_->shutdown_cause();
@@ -114,6 +125,8 @@ void Simulation::supervise(int task) {
     r.value = 2;
     result_.findings.push_back({"S7", e.what(), now()});
   }
+  alone.reset();
+  if (lost) see(What::EventLost, task);
   see(r);
 }
 
@@ -364,6 +377,14 @@ void Simulation::build() {
 }
 
 bool Simulation::step() {
+  for (const ClockJump& jump : scenario_.jumps) {
+    if (jump.step != result_.steps) continue;
+    world_.world().pass(jump.d);
+    Record r;
+    r.what = What::ClockJumped;
+    r.delay = jump.d;
+    see(r);
+  }
   if (world_.run_steps(1) == 0) return false;
   ++result_.steps;
   look(7);

@@ -35,6 +35,7 @@ class HooksRunOnceAndFirst final : public TaskChecker<HookNote> {
       shutdown_ = true;
       began_ = r.time;
     }
+    if (r.what == What::ClockJumped) jumped_ = true;
     if (r.task < 0 || !plan(r.task).hook.present) return;
     HookNote& n = of(r);
     switch (r.what) {
@@ -83,7 +84,7 @@ class HooksRunOnceAndFirst final : public TaskChecker<HookNote> {
  protected:
   void reset() override {
     TaskChecker::reset();
-    shutdown_ = false;
+    shutdown_ = jumped_ = false;
   }
 
  private:
@@ -92,8 +93,9 @@ class HooksRunOnceAndFirst final : public TaskChecker<HookNote> {
   /// Stop reached the attempt: its hook must be over, or have had its time.
   void token(const Record& r, const HookNote& n) {
     if (past_deadline(r.time)) return;
-    // Without any time it may be over before its first instruction.
+    // Without any time it may be over before its first instruction; so it may if the clock jumps right before that.
     if (plan(r.task).options.hook_timeout == Duration::zero()) return;
+    if (jumped_ && scenario().preemption != 0) return;
     if (n.runs == 0) fail(r, "was asked to stop before its hook ran");
     if (!n.running) return;
     Duration time = plan(r.task).options.hook_timeout;
@@ -130,6 +132,7 @@ class HooksRunOnceAndFirst final : public TaskChecker<HookNote> {
     }
   }
   bool shutdown_ = false;
+  bool jumped_ = false;
   TimePoint began_{};
 };
 
@@ -343,6 +346,7 @@ class RefusalKeepsNothing final : public TaskChecker<AdoptNote> {
     if (r.value == 0 && n.closed) fail(r, "was accepted after shutdown began");
     if (r.value == 1 && r.bad) fail(r, "was refused as if shutdown had begun");
     if (r.value == 2) fail(r, "was refused for another reason than shutdown");
+    if (r.value == 3 && r.bad) fail(r, "found no memory, and its callable was kept");
     if (r.value == 1 && !n.destroyed) fail(r, "was refused, and its callable kept");
   }
 
@@ -365,7 +369,11 @@ class ShutdownEndsInTime final : public TaskChecker<HangNote> {
  public:
   ShutdownEndsInTime() : TaskChecker("L1") {}
   void see(const Record& r) override {
-    if (r.what == What::ShutdownSeen) began_ = r.time;
+    if (r.what == What::ShutdownSeen) {
+      began_ = r.time;
+      jumped_ = {};
+    }
+    if (r.what == What::ClockJumped) jumped_ += r.delay;
     if (r.what == What::WrongWait) fail(r.task, r.time, "a wait that could not end did not throw WouldDeadlock");
     if (r.what == What::StrangeThrow) fail(r.task, r.time, "a call threw what it must not throw");
     if (r.what == What::ReportSeen) report(r);
@@ -405,7 +413,7 @@ class ShutdownEndsInTime final : public TaskChecker<HangNote> {
   void report(const Record& r) {
     const TimePoint end = began_ + r.delay;
     // Whoever waits gives the report 10 ms, and then makes it itself.
-    if (r.time > std::max(began_ + scenario().shutdown_timeout, r.due) + 10ms) {
+    if (r.time > std::max(began_ + scenario().shutdown_timeout, r.due) + 10ms + jumped_) {
       fail(-1, r.time, "the report comes " + text(r.time - began_) + " after shutdown began");
     }
     const bool exact = scenario().preemption == 0 && scenario().observers.empty();
@@ -422,12 +430,15 @@ class ShutdownEndsInTime final : public TaskChecker<HangNote> {
     }
   }
   TimePoint began_{};
+  Duration jumped_{};  // since then
 };
 
 class StoppingTakesAsLongAsTheSlowest final : public Checker {
  public:
   StoppingTakesAsLongAsTheSlowest() : Checker("T2") {}
   void see(const Record& r) override {
+    if (r.what == What::ShutdownSeen) jumped_ = {};
+    if (r.what == What::ClockJumped) jumped_ += r.delay;
     // Never started, it has no threads until somebody waits.
     if (!scenario().started) return;
     if (r.what != What::ReportSeen || !scenario().observers.empty() || scenario().at_stop_token.op == Step::Op::Block)
@@ -441,6 +452,7 @@ class StoppingTakesAsLongAsTheSlowest final : public Checker {
       const Duration one = hook + std::min(body, p.options.stop_timeout);
       bound = scenario().stop_order == StopOrder::Together ? std::max(bound, one) : bound + one;
     }
+    bound += jumped_;
     // Time may pass a little late while something is always ready.
     if (r.delay > bound && r.delay - bound > Duration(10ms))
       fail(-1, r.time, "shutdown took " + text(r.delay) + ", the slowest task allows for " + text(bound));
@@ -450,6 +462,7 @@ class StoppingTakesAsLongAsTheSlowest final : public Checker {
   void reset() override {}
 
  private:
+  Duration jumped_{};  // since shutdown began
   static Duration ask_time(const TaskPlan& p) {
     return p.retry_if == RetryIf::YesLater ? Duration(10ms) : Duration::zero();
   }

@@ -44,6 +44,8 @@ constexpr std::string_view what_names[] = {"event",
                                            "report",
                                            "report names",
                                            "report: hook not started",
+                                           "its first event is lost",
+                                           "the clock jumps",
                                            "calm",
                                            "supervisor gone",
                                            "choice"};
@@ -92,6 +94,9 @@ std::ostream& operator<<(std::ostream& out, const Scenario& s) {
   if (s.at_stop_token.op == Step::Op::Block) out << "  stop_token callback: block " << text(s.at_stop_token.d) << "\n";
   if (s.at_stop_token.action.kind != Action::Kind::None)
     out << "  stop_token callback: " << s.at_stop_token.action << "\n";
+  for (const ClockJump& jump : s.jumps) {
+    out << "  the clock jumps by " << text(jump.d) << " at step " << jump.step << "\n";
+  }
   for (const TaskPlan& t : s.tasks) {
     const TaskOptions& o = t.options;
     out << "  " << o.name << ": " << name_of(kind_names, t.kind) << ", " << name_of(policy_names, o.on_exception)
@@ -110,6 +115,7 @@ std::ostream& operator<<(std::ostream& out, const Scenario& s) {
     out << "\n";
     for (const Script& script : t.scripts) out << "    attempt: " << script << "\n";
     if (t.hook.present) out << "    hook" << (t.hook.coroutine ? " (coroutine): " : ": ") << t.hook.script << "\n";
+    if (t.short_of_memory != 0) out << "    no memory for allocation " << t.short_of_memory << " of supervise()\n";
     if (t.at_destruction.kind != Action::Kind::None) out << "    destructor: " << t.at_destruction << "\n";
   }
   for (const std::vector<Action>& list : s.threads) {
@@ -154,6 +160,8 @@ std::ostream& operator<<(std::ostream& out, const Record& r) {
       return out;
     case What::RestartEnd:
       return out << " " << static_cast<RestartResult>(r.value);
+    case What::ClockJumped:
+      return out << " by " << text(r.delay);
     case What::ReportSeen:
       return out << (r.bad ? " not clean" : " clean") << " after " << text(r.delay);
     case What::Choice:
