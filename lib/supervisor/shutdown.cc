@@ -175,16 +175,20 @@ void Core::stop_next() noexcept {
     }
     Task* task = nullptr;
     if (next_tasks(before, true, &task, 1) == 0) break;
+    const TaskId id = task->id();
     {
       const base::Lock lock(mutex_);
-      reverse_before_ = reverse_current_ = task->id();
+      reverse_before_ = id;
     }
     // An equal share of what is left: time that one does not use passes on to those after it.
     const TimePoint now = runtime_->now();
     const Duration left = std::max(Duration::zero(), deadline() - now);
     task->shut_down(now + left / static_cast<Duration::rep>(remaining));
+    {
+      const base::Lock lock(mutex_);
+      reverse_current_ = id;  // not before: it may have straggled until its stop began
+    }
     const bool settled_already = task->ended_or_straggling();
-    const TaskId id = task->id();
     task->unref();
     const base::Lock lock(mutex_);
     if (!settled_already || reverse_current_ != id) return;  // count_change() goes on, or has gone on

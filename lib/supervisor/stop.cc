@@ -186,7 +186,7 @@ void Task::expire_hook(runtime::Job& job) noexcept {
 /// The hook is over, or there is none: now stop is requested, or, if no attempt is live, this is the end.
 void Task::go_on_stopping(TimePoint now, Section& section) {
   if (std::exchange(hook_of_straggler_, false)) {
-    section.straggles();
+    count_off();
     section.wake_waiters();
   }
   if (!live_) {
@@ -333,12 +333,15 @@ void Task::become_straggler(TimePoint now, Section& section) {
   if (ending_ && hook_stage_ != HookStage::None && hook_stage_ != HookStage::Over) {
     hook_of_straggler_ = true;  // asked to stop as Unresponsive, and its last stop began meanwhile
   } else {
-    section.straggles();
+    count_off();
   }
   section.wake_waiters();
 }
 
-/// The shutdown waits for it again. Said at once, for else it might find that all has settled before it hears of it.
+/// The shutdown need not wait for it, and has to again. Both are said under the lock: said later they might come when
+/// it is no longer so, and the shutdown would take a task for settled whose hook it has just launched, or all for
+/// settled.
+void Task::count_off() { core_.task_straggles(*this, +1); }
 void Task::count_again() { core_.task_straggles(*this, -1); }
 
 void Task::end_straggling(TimePoint now, Section& section) {

@@ -269,6 +269,7 @@ class Task {
   void arm_watch(TimePoint due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void drop_watch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void become_straggler(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void count_off() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void count_again() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void end_straggling(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void check_heartbeat(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
@@ -373,8 +374,6 @@ class ABSL_SCOPED_LOCKABLE Section {
   void wake_waiters_of_core() noexcept { wake_core_ = true; }
   /// The task has ended: what shutdown waits for has changed, and it may have to be removed.
   void ended() noexcept { ended_ = true; }
-  /// One more that the shutdown need not wait for, when the lock was let go of.
-  void straggles() noexcept { straggles_ = true; }
   void forget() noexcept { forget_ = true; }
   void free_name() noexcept { free_name_ = true; }
   void dispose_here() noexcept { dispose_ = true; }
@@ -394,7 +393,6 @@ class ABSL_SCOPED_LOCKABLE Section {
   Post posts_[6];
   int count_ = 0;
   int unrefs_ = 0;
-  bool straggles_ = false;
   bool wake_ = false;
   bool wake_core_ = false;
   bool ended_ = false;

@@ -83,6 +83,8 @@ constexpr Found found[] = {
     {2116, "S9: after a slow retry_if, an event older than the one before it"},
     {144225821015725, "S3: in Reverse, a task that settled at once was gone on from twice: two hooks at a time"},
     {1939610480211424, "S8: a delay that began before an event that was told before it, the clock having jumped"},
+    {3668593233381091,
+     "S3: in Reverse, a task that straggled just before its stop began counted as settled: two hooks at a time"},
     {172, "a wait on a supervisor that was never started kept virtual time from passing"},
 };
 INSTANTIATE_TEST_SUITE_P(Seeds, FoundTest, ::testing::ValuesIn(found),

@@ -416,7 +416,7 @@ class ShutdownEndsInTime final : public TaskChecker<HangNote> {
     if (r.time > std::max(began_ + scenario().shutdown_timeout, r.due) + 10ms + jumped_) {
       fail(-1, r.time, "the report comes " + text(r.time - began_) + " after shutdown began");
     }
-    const bool exact = scenario().preemption == 0 && scenario().observers.empty();
+    const bool exact = scenario().preemption == 0 && scenario().observers.empty() && scenario().jumps.empty();
     for (std::size_t i = 0; i < notes_.size(); ++i) {
       HangNote& n = notes_[i];
       const int task = static_cast<int>(i);
