@@ -81,7 +81,7 @@ struct SupervisorOptions {
   /// Threads kept when nothing blocks; default: min(affinity mask, cgroup quota), at least 1. No bound on how many
   /// tasks run.
   std::optional<int> runners = std::nullopt;
-  /// The most threads that callables which block can occupy.
+  /// The most threads that callables which block can occupy; at most 100,000.
   int max_runners = 1024;
   /// Bytes.
   std::size_t runner_stack_size = std::size_t{1} << 20;

@@ -29,6 +29,7 @@ constexpr std::size_t kStopWave = 8;
 
 int GrowthMonitor::start(Listener& listener, base::Thread::Options thread) noexcept {
   listener_ = &listener;
+  pace_ = kFastPace;
   stopping_.store(false, std::memory_order_relaxed);
   return thread_.start(std::move(thread), [](void* self) { static_cast<GrowthMonitor*>(self)->run(); }, this);
 }

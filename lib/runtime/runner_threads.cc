@@ -70,8 +70,9 @@ void RunnerPool::stop(TimePoint deadline) noexcept {
     runner->wake.store(Runner::kWakeToEnd, std::memory_order_release);
     base::futex_wake(runner->wake, 1);
   }
-  // From here on nobody takes a place, or retires.
-  const std::unique_lock no_starts(starts_);
+  // From here on nobody takes a place, or retires: who was about to start a runner has done so, others are refused. Not
+  // held while joining, for a runner may be on its way to being refused.
+  { const std::unique_lock starts_over(starts_); }
   for (std::size_t i = 0; i < places_used_.load(std::memory_order_acquire); ++i) {
     Runner& runner = *runner_at(i);
     bool joined_by_another = false;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -43,6 +45,7 @@ class ThreadedRuntime final : public Runtime, public std::enable_shared_from_thi
   void start(Listener& listener) override;
   void run_inline() noexcept override;
   void stop() noexcept override;
+  void stop_later(const void* about, std::function<bool()> done, std::function<void()> then) noexcept override;
 
   void post(Job& job, Lane lane) noexcept override {
     lane == Lane::Control ? control_.post(job) : pool_.post(job, lane);
@@ -82,9 +85,13 @@ base::Thread::Options ThreadedRuntime::thread_options(const char* role) {
 }
 
 void ThreadedRuntime::start(Listener& listener) {
-  int error = control_.start(thread_options("/control"));
-  if (error == 0) error = monitor_.start(listener, thread_options("/monitor"));
-  if (error == 0) error = scheduler_.start(thread_options("/timer"));
+  // All that may find no memory comes before the first thread.
+  base::Thread::Options control = thread_options("/control");
+  base::Thread::Options monitor = thread_options("/monitor");
+  base::Thread::Options timer = thread_options("/timer");
+  int error = control_.start(std::move(control));
+  if (error == 0) error = monitor_.start(listener, std::move(monitor));
+  if (error == 0) error = scheduler_.start(std::move(timer));
   // Last, since it runs jobs.
   if (error == 0) error = pool_.start(listener, shared_from_this());
   if (error == 0) {
@@ -112,6 +119,29 @@ void ThreadedRuntime::stop() noexcept {
   control_.join_or_leave(deadline);
   // Jobs that were overtaken by events still hold references; running one finds that out and lets go.
   run_inline();
+}
+
+void ThreadedRuntime::stop_later(const void* about, std::function<bool()> done, std::function<void()> then) noexcept {
+  struct Last {
+    std::shared_ptr<ThreadedRuntime> runtime;
+    const void* about;
+    std::function<bool()> done;
+    std::function<void()> then;
+    base::Thread thread = {};
+  };
+  try {
+    const auto last = std::make_shared<Last>(shared_from_this(), about, std::move(done), std::move(then));
+    const auto main = [](void* argument) {
+      auto& self = *static_cast<Last*>(argument);
+      self.runtime->wait(self.about, self.done, TimePoint::max());
+      self.runtime->stop();
+      self.then();
+    };
+    if (last->thread.start({.name = name_ + "/last", .stack_size = 0, .keep_alive = last}, main, last.get()) == 0) {
+      last->thread.join_or_leave(TimePoint::min());
+    }
+  } catch (...) {  // no memory
+  }
 }
 
 std::uint64_t ThreadedRuntime::random_seed() noexcept {

@@ -75,6 +75,11 @@ class VirtualWorld final : public Runtime {
   void run_inline() noexcept override;
   /// Runs what is left: jobs that were overtaken by events still hold references.
   void stop() noexcept override { run_inline(); }
+  /// At once: whoever drives the world goes on running what is posted.
+  void stop_later(const void*, std::function<bool()>, std::function<void()> then) noexcept override {
+    stop();
+    then();
+  }
   void post(Job& job, Lane lane) noexcept override;
   bool others_ready() const noexcept override;
   void job_blocks() noexcept override {}

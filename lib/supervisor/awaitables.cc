@@ -190,7 +190,7 @@ bool resume(const std::shared_ptr<detail::SuspendState>& state, bool abandoned) 
     state->abandoned = abandoned;
     strand = std::exchange(state->strand, nullptr);
   }
-  if (strand != nullptr) strand->task().resume_later(*strand, runtime::Lane::Ready);
+  if (strand != nullptr) strand->task().resume_from_outside(*strand);
   return true;
 }
 
@@ -250,7 +250,7 @@ void Wakeup::notify() noexcept {
     if (woken == nullptr) permit_ = true;
   }
   // Outside the lock: the coroutine may destroy this object as soon as it runs.
-  if (woken != nullptr) woken->task().resume_later(*woken, runtime::Lane::Ready);
+  if (woken != nullptr) woken->task().resume_from_outside(*woken);
 }
 
 void Wakeup::notify_all() noexcept {
@@ -270,7 +270,7 @@ void Wakeup::notify_all() noexcept {
   while (woken != nullptr) {
     detail::Strand& strand = detail::Strand::of(*woken);
     woken = woken->next;
-    strand.task().resume_later(strand, runtime::Lane::Ready);
+    strand.task().resume_from_outside(strand);
   }
 }
 

@@ -149,6 +149,7 @@ class Core final : private runtime::Listener {
   void build_report() noexcept;
   void add_observer_straggler() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void wait_for_stragglers();
+  void forget_all() noexcept;
   bool user_code_runs() noexcept;
 
   std::atomic<std::uint32_t> refs_{1};

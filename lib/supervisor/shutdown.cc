@@ -447,12 +447,23 @@ void Core::close() {
         std::_Exit(report_.exit_code());
       }
       case OnStraggler::Abandon:
-        break;
+        // Runners and timers stay, so that what was left behind can end; then they go, with nobody waiting for it.
+        muted_.store(true);
+        ref();
+        runtime_->stop_later(this, [this] { return !user_code_runs(); }, [this] {
+          forget_all();
+          unref();
+        });
+        return;
     }
   }
   muted_.store(true);
   runtime_->stop();
-  // What is left of a straggler stays alive by its own references.
+  forget_all();
+}
+
+/// What is left of a straggler stays alive by its own references.
+void Core::forget_all() noexcept {
   TaskId after = 0;
   Task* task = nullptr;
   while (next_tasks(after, false, &task, 1) != 0) {

@@ -122,6 +122,12 @@ void Task::resume_later(Strand& strand, runtime::Lane lane) noexcept {
   core_.runtime().post(strand.job, lane);
 }
 
+void Task::resume_from_outside(Strand& strand) noexcept {
+  ref();
+  resume_later(strand, runtime::Lane::Ready);
+  unref();
+}
+
 void Task::count_cut_short(Strand& strand) noexcept {
   constexpr std::uint16_t ReportedAt = 1000;
   if (strand.cut_short == ReportedAt) return;

@@ -16,6 +16,10 @@ absl::Status refused(absl::string_view field, absl::string_view reason) {
 absl::Status SupervisorOptions::validate() const {
   if (runners && *runners < 1) return refused("runners", absl::StrCat("must be at least 1, is ", *runners));
   if (max_runners < 1) return refused("max_runners", absl::StrCat("must be at least 1, is ", max_runners));
+  constexpr int most_runners = 100'000;  // each has a place from the start; no system gives a process more threads
+  if (max_runners > most_runners) {
+    return refused("max_runners", absl::StrCat("must be at most ", most_runners, ", is ", max_runners));
+  }
   if (runners && max_runners < *runners) {
     return refused("max_runners", absl::StrCat("must be at least runners, which is ", *runners, ", is ", max_runners));
   }

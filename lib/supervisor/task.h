@@ -165,6 +165,8 @@ class Task {
   bool end_wait(Strand& strand) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void count_cut_short(Strand& strand) noexcept;
   void resume_later(Strand& strand, runtime::Lane lane) noexcept;
+  /// The same, called by a thread that nobody waits for: once posted, all may end and be destroyed meanwhile.
+  void resume_from_outside(Strand& strand) noexcept;
   bool stop_reached(const Strand& strand) const noexcept;
   bool is_body(const Strand& strand) const noexcept { return &strand == &strand_; }
   const std::stop_token& token_of(const Strand& strand);

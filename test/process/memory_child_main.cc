@@ -9,6 +9,7 @@
 #include <string>
 
 #include "engin/supervisor.h"
+#include "test/support/process_threads.h"
 
 namespace {
 
@@ -47,9 +48,15 @@ bool live(long n) {
   bool struck = false;
   {
     Supervisor s({.name = "short of memory", .runners = 1, .observers = {observer}, .default_observer = false});
-    s.start();
     std::uint64_t tasks = 0;
+    const int threads = test::threads_of_this_process();
     until_failure.store(n);
+    try {
+      s.start();
+    } catch (const std::exception&) {  // bad_alloc, or StartFailed
+      REQUIRE(test::threads_of_this_process() == threads);
+      s.start();
+    }
     // Registered, or refused with the supervisor as it was.
     const auto attempted = [&](auto supervise) {
       const std::uint64_t before = tasks;

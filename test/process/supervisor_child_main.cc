@@ -8,6 +8,7 @@
 #include <latch>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,11 +20,13 @@
 #include <unistd.h>
 
 #include "engin/supervisor.h"
+#include "test/support/process_threads.h"
 
 namespace {
 
 using namespace std::chrono_literals;
 using namespace engin;
+using engin::test::threads_of_this_process;
 
 constexpr uid_t NobodyUser = 65534;
 
@@ -64,6 +67,78 @@ int abandon() {
   hang(1500ms);  // it ends after its supervisor is gone
   say("main returns");
   return code;
+}
+
+/// Abandoned while they waited, coroutines go on when what they wait for comes, and when the last of them has ended, so
+/// have the threads.
+int abandon_what_waits() {
+  const int threads = threads_of_this_process();  // a sanitizer may have its own
+  std::optional<Resumer> resumer;
+  std::latch suspended{2}, ended{2};
+  {
+    Supervisor s({.shutdown_timeout = 200ms, .on_straggler = OnStraggler::Abandon, .default_observer = false});
+    s.supervise([&]() -> Co<> {
+      auto start = [&](Resumer r) {
+        resumer.emplace(std::move(r));
+        suspended.count_down();
+      };
+      auto cancel = [] {};
+      co_await suspend(start, cancel);
+      ended.count_down();
+    });
+    s.supervise([&]() -> Co<> {
+      suspended.count_down();
+      (void)co_await sleep_for(400ms, ignore_stop);
+      ended.count_down();
+    });
+    s.start();
+    suspended.wait();
+    say(s.shutdown().stragglers.size() == 2 ? "two stragglers" : "?");
+  }
+  say("destroyed");
+  (*resumer)();
+  ended.wait();
+  say("both ended");
+  for (int i = 0; i < 10'000 && threads_of_this_process() > threads; ++i) hang(1ms);
+  say(threads_of_this_process() == threads ? "no thread is left" : "threads are left");
+  return 0;
+}
+
+/// What is queued behind a straggler that holds the only runner does not run on the thread that destroys the supervisor.
+int abandon_what_is_queued() {
+  std::atomic<bool> enough{false};
+  std::atomic<std::thread::id> went_on{};
+  std::latch waits{1}, holds{1}, ended{2};
+  {
+    Supervisor s({.runners = 1,
+                  .max_runners = 1,
+                  .shutdown_timeout = 200ms,
+                  .on_straggler = OnStraggler::Abandon,
+                  .default_observer = false});
+    s.start();
+    s.supervise([&]() -> Co<> {
+      waits.count_down();
+      (void)co_await sleep_for(1h);
+      went_on = std::this_thread::get_id();
+      while (!enough) {
+        (void)co_await yield();
+      }
+      ended.count_down();
+    });
+    waits.wait();
+    s.supervise([&] {
+      holds.count_down();
+      while (!enough) hang(1ms);
+      ended.count_down();
+    });
+    holds.wait();
+    s.shutdown();
+  }
+  say("destroyed");
+  enough = true;
+  ended.wait();
+  say(went_on.load() != std::this_thread::get_id() ? "on a runner" : "on the caller's thread");
+  return 0;
 }
 
 int hung_hook() {
@@ -352,6 +427,8 @@ int main(int argc, char** argv) {
       {"wait", wait},
       {"exit", exit_with_report},
       {"abandon", abandon},
+      {"abandon-what-waits", abandon_what_waits},
+      {"abandon-what-is-queued", abandon_what_is_queued},
       {"hung-hook", hung_hook},
       {"throws-in-destructor", throws_in_destructor},
       {"pthread-exit", pthread_exits},

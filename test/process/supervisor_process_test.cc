@@ -37,6 +37,18 @@ TEST(SupervisorProcessTest, OrLeavesItRunningToItsEnd) {
   EXPECT_EQ(child.output(), "straggler: hangs body\ndestroyed\nthe straggler ended\nmain returns\n");
 }
 
+TEST(SupervisorProcessTest, OrLeavesWhatWaitsToItsEndAndThenNoThreadBehind) {
+  Child child(Program, "abandon-what-waits");
+  EXPECT_EQ(child.status(), 0);
+  EXPECT_EQ(child.output(), "two stragglers\ndestroyed\nboth ended\nno thread is left\n");
+}
+
+TEST(SupervisorProcessTest, OrLeavesWhatIsQueuedToTheRunners) {
+  Child child(Program, "abandon-what-is-queued");
+  EXPECT_EQ(child.status(), 0);
+  EXPECT_EQ(child.output(), "destroyed\non a runner\n");
+}
+
 TEST(SupervisorProcessTest, AHookThatHangsTimesOutAndIsTheStraggler) {
   Child child(Program, "hung-hook");
   EXPECT_EQ(child.status(), 2);

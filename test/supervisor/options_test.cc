@@ -83,6 +83,7 @@ TEST(SupervisorOptionsTest, AreRefusedWithTheFieldAndTheReason) {
   refused({.runners = 0}, "runners: must be at least 1, is 0");
   refused({.runners = -3}, "runners: must be at least 1, is -3");
   refused({.max_runners = 0}, "max_runners: must be at least 1, is 0");
+  refused({.max_runners = 2'147'483'647}, "max_runners: must be at most 100000, is 2147483647");
   refused({.runners = 4, .max_runners = 3}, "max_runners: must be at least runners, which is 4, is 3");
   refused({.runner_stack_size = 65'535}, "runner_stack_size: must be at least 65536 bytes, is 65535");
   refused({.shutdown_timeout = -1s}, "shutdown_timeout: must not be negative, is -1 s");
