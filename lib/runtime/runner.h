@@ -34,12 +34,12 @@ class alignas(64) Runner {
 
   void begin_job(const JobType& type) noexcept {
     capture_after_.store(type.capture_after.count(), std::memory_order_relaxed);
-    next_sequence();
+    next_sequence(type.for_stopping && kind == Kind::Core);
   }
   /// It looks for a job.
   void begin_search() noexcept {
     capture_after_.store(kNoJob, std::memory_order_relaxed);
-    next_sequence();
+    next_sequence(false);
   }
   void job_blocks() noexcept { blocks_.store(sequence_.load(std::memory_order_relaxed), std::memory_order_relaxed); }
   /// A coroutine step or a periodic call: expected to return soon. Any thread; a hint.
@@ -74,6 +74,12 @@ class alignas(64) Runner {
                            captured_in_.load(std::memory_order_relaxed) == seen.sequence);
   }
 
+  /// A runner of jobs of all kinds, captured by a stop job; as the growth monitor saw it last.
+  bool is_held_by_stop_job() const noexcept {
+    const std::uint64_t sequence = sequence_.load(std::memory_order_relaxed);
+    return (sequence & kForStopping) != 0 && captured_in_.load(std::memory_order_relaxed) == sequence;
+  }
+
   /// Put into by this runner alone, taken from by all.
   LocalQueue local;
   /// Counts what this runner took, for taking turns. Its own.
@@ -102,11 +108,14 @@ class alignas(64) Runner {
  private:
   static constexpr std::int64_t kNoJob = -1;
 
-  void next_sequence() noexcept {
-    sequence_.store(sequence_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  static constexpr std::uint64_t kForStopping = 1;
+
+  void next_sequence(bool for_stopping) noexcept {
+    const std::uint64_t next = (sequence_.load(std::memory_order_relaxed) | kForStopping) + 1;
+    sequence_.store(next | (for_stopping ? kForStopping : 0), std::memory_order_release);
   }
 
-  base::Atomic<std::uint64_t> sequence_{1};
+  base::Atomic<std::uint64_t> sequence_{2};  // of jobs and searches; its lowest bit: a stop job
   base::Atomic<std::int64_t> capture_after_{kNoJob};
   base::Atomic<std::uint64_t> blocks_{0};
   base::Atomic<std::uint64_t> captured_in_{0};

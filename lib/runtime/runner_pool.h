@@ -110,6 +110,8 @@ class RunnerPool {
   /// What the job on the calling runner has changed about its thread.
   std::string left_behind() const { return thread_state_.differences(); }
   int captured() const noexcept;
+  /// Runners of jobs of all kinds that a stop job holds.
+  int held_by_stop_jobs() const noexcept;
   int runners() const noexcept { return runners_.load(std::memory_order_relaxed); }
   int max_runners() const noexcept { return options_.max_runners; }
 

@@ -15,7 +15,7 @@ namespace engin::runtime {
 
 namespace {
 
-// Beyond max_runners, for stop jobs.
+// Beyond max_runners, for stop jobs, and in the place of runners that these hold.
 constexpr int kMaxStopRunners = 64;
 // How many runners a new one starts first.
 constexpr int kFirstAct = 2;
@@ -72,7 +72,9 @@ void RunnerPool::stop(TimePoint deadline) noexcept {
   }
   // From here on nobody takes a place, or retires: who was about to start a runner has done so, others are refused. Not
   // held while joining, for a runner may be on its way to being refused.
-  { const std::unique_lock starts_over(starts_); }
+  {
+    const std::unique_lock starts_over(starts_);
+  }
   for (std::size_t i = 0; i < places_used_.load(std::memory_order_acquire); ++i) {
     Runner& runner = *runner_at(i);
     bool joined_by_another = false;
@@ -151,10 +153,12 @@ int RunnerPool::start_runner(Runner::Kind kind) noexcept {
 }
 
 RunnerPool::Growth RunnerPool::grow(std::size_t wave) noexcept {
+  const int held = held_by_stop_jobs();
   {
     const base::Lock lock(mutex_);
     if (stopping_.load(std::memory_order_acquire) || someone_free()) return Growth::Unneeded;
-    const int room = options_.max_runners - runners();
+    const int beyond = std::clamp(held, 0, kMaxStopRunners - stop_runners_.load(std::memory_order_relaxed));
+    const int room = options_.max_runners + beyond - runners();
     if (room <= 0) return Growth::Full;
     wave_ = std::min(wave, static_cast<std::size_t>(room)) - 1;
   }
@@ -166,7 +170,9 @@ RunnerPool::Growth RunnerPool::grow(std::size_t wave) noexcept {
 RunnerPool::Growth RunnerPool::grow_for_stop_jobs(std::size_t wave) noexcept {
   if (stopping_.load(std::memory_order_acquire) || someone_free()) return Growth::Unneeded;
   for (std::size_t i = 0; i < wave; ++i) {
-    if (stop_runners_.load(std::memory_order_relaxed) >= kMaxStopRunners) return i > 0 ? Growth::Started : Growth::Full;
+    const int beyond = std::max(0, runners() - options_.max_runners);
+    if (stop_runners_.load(std::memory_order_relaxed) + beyond >= kMaxStopRunners)
+      return i > 0 ? Growth::Started : Growth::Full;
     if (start_runner(Runner::Kind::Stop) != 0) return i > 0 ? Growth::Started : Growth::Refused;
   }
   return Growth::Started;
@@ -254,6 +260,12 @@ int RunnerPool::captured() const noexcept {
   int captured = 0;
   for_each_runner([&](const Runner& runner) { captured += runner.is_captured() ? 1 : 0; });
   return captured;
+}
+
+int RunnerPool::held_by_stop_jobs() const noexcept {
+  int held = 0;
+  for_each_runner([&](const Runner& runner) { held += runner.is_held_by_stop_job() ? 1 : 0; });
+  return held;
 }
 
 bool RunnerPool::someone_free() const noexcept {

@@ -80,9 +80,9 @@ class Runtime {
   /// Ends and joins all threads that return; those held by a straggler are left behind, detached, and find their
   /// runtime alive until they end (it keeps itself). Called once, when nothing is queued any more, not from a runner.
   virtual void stop() noexcept = 0;
-  /// Instead of stop(), and without waiting: when `done()` holds, looked at as by wait(about, ...), a thread made for it
-  /// stops the runtime and then calls `then`. Until then jobs run and timers fire as before; if no thread or memory can
-  /// be had for it, for ever.
+  /// Instead of stop(), and without waiting: when `done()` holds, looked at as by wait(about, ...), a thread made for
+  /// it stops the runtime and then calls `then`. Until then jobs run and timers fire as before; if no thread or memory
+  /// can be had for it, for ever.
   virtual void stop_later(const void* about, std::function<bool()> done, std::function<void()> then) noexcept = 0;
 
   /// Puts `job` into a queue; it runs once. Any thread. Publishes all that happened before.

@@ -450,10 +450,12 @@ void Core::close() {
         // Runners and timers stay, so that what was left behind can end; then they go, with nobody waiting for it.
         muted_.store(true);
         ref();
-        runtime_->stop_later(this, [this] { return !user_code_runs(); }, [this] {
-          forget_all();
-          unref();
-        });
+        runtime_->stop_later(
+            this, [this] { return !user_code_runs(); },
+            [this] {
+              forget_all();
+              unref();
+            });
         return;
     }
   }

@@ -23,9 +23,9 @@ constexpr Duration StepTime = std::chrono::milliseconds(1);
 const JobType Task::plain_job{&Task::run_body, PlainTime, true};
 const JobType Task::blocking_job{&Task::run_body, Duration::zero(), true};
 const JobType Task::step_job{&Task::run_body, StepTime};
-const JobType Task::hook_job{&Task::run_hook, PlainTime, true};
-const JobType Task::expire_job{&Task::expire_hook, PlainTime};
-const JobType Task::stop_job{&Task::run_stop_job, PlainTime};
+const JobType Task::hook_job{&Task::run_hook, PlainTime, true, true};
+const JobType Task::expire_job{&Task::expire_hook, PlainTime, false, true};
+const JobType Task::stop_job{&Task::run_stop_job, PlainTime, false, true};
 const JobType Task::outbox_job{&Task::run_outbox, PlainTime};
 
 // Jobs and timers are members of what they belong to, and say nothing else about it.

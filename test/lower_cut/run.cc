@@ -81,7 +81,7 @@ class Run final : private runtime::Listener {
 
   // The judge.
   void at_rest();
-  void check_ready_jobs(int parked);
+  void check_ready_jobs(int parked, int held);
   void check_timers();
   void check_runners(int alive);
   bool patience_is_over(const SimJob& job) const;
@@ -110,13 +110,16 @@ class Run final : private runtime::Listener {
   std::size_t stretch_ready_ = 0;  // jobs that were ready since none was for long: a wave begun for them may come late
   std::size_t stretch_grown_ = 0;
   bool all_runners_started_ = true;
+  int stop_posts_ = 0;
+  TimePoint latest_full_{};  // no room for another runner
 };
 
-const runtime::JobType& type_of(JobKind kind, void (*run)(detail::Job&) noexcept) {
-  static const runtime::JobType step{run, 1ms};
-  static const runtime::JobType plain{run, 200us};
-  static const runtime::JobType blocking{run, 0us};
-  return kind == JobKind::Step ? step : kind == JobKind::Plain ? plain : blocking;
+const runtime::JobType& type_of(const JobPlan& plan, void (*run)(detail::Job&) noexcept) {
+  static const runtime::JobType step[] = {{run, 1ms}, {run, 1ms, false, true}};
+  static const runtime::JobType plain[] = {{run, 200us}, {run, 200us, false, true}};
+  static const runtime::JobType blocking[] = {{run, 0us}, {run, 0us, false, true}};
+  const auto& types = plan.kind == JobKind::Step ? step : plan.kind == JobKind::Plain ? plain : blocking;
+  return types[plan.lane == Lane::Stop ? 1 : 0];
 }
 
 SimTimer::SimTimer(Run& owner, std::size_t at, std::size_t posts)
@@ -139,7 +142,7 @@ Run::Run(const Program& program, simulation::Strategy& strategy, const std::func
     : program_(program), machine_(strategy, machine_options(program, trace)), given_(program.tokens.size()) {
   for (std::size_t i = 0; i < program.jobs.size(); ++i) {
     const JobPlan& plan = program.jobs[i];
-    jobs_.emplace_back(*this, i, plan, type_of(plan.kind, &Run::run_job));
+    jobs_.emplace_back(*this, i, plan, type_of(plan, &Run::run_job));
     for (const Op& op : plan.ops) {
       if (op.kind == Kind::Again) jobs_.back().again = static_cast<int>(op.d.count());
     }
@@ -290,6 +293,7 @@ void Run::post(std::size_t index, bool by_thread) {
   if (ready_jobs() == 0 && machine_.now() - latest_post_ > kMostPatience) stretch_ready_ = stretch_grown_ = 0;
   latest_post_ = machine_.now();
   ++stretch_ready_;
+  if (job.plan.lane == Lane::Stop) ++stop_posts_;
   job.ready = true;
   job.shared = by_thread || job.plan.lane != Lane::Ready;
   job.posted = machine_.now();
@@ -386,13 +390,15 @@ void Run::at_rest() {
   if (!started_ || stopping_) return;
   int parked = 0;
   int alive = 0;
+  int held = 0;  // by stop jobs
   for (const auto& thread : machine_.threads()) {
     if (thread->finished || thread->name.rfind("engin/run", 0) != 0) continue;
     const bool in_job = thread->job >= 0;
     if (in_job || thread->wait == Wait::Futex) ++alive;  // or else it retires: it joins the one before
     if (!in_job && thread->wait == Wait::Futex) ++parked;
+    if (in_job && jobs_[static_cast<std::size_t>(thread->job)].plan.lane == Lane::Stop) ++held;
   }
-  check_ready_jobs(parked);
+  check_ready_jobs(parked, held);
   check_timers();
   check_runners(alive);
 }
@@ -403,11 +409,13 @@ bool Run::patience_is_over(const SimJob& job) const {
          (machine_.refusals() == 0 || machine_.now() - machine_.latest_refusal() > kRefusedPatience);
 }
 
-void Run::check_ready_jobs(int parked) {
+void Run::check_ready_jobs(int parked, int held) {
   const SimThread* monitor = thread_named("engin/monitor");
   const SimThread* control = thread_named("engin/control");
   const Machine::Looking looking;
-  const bool room = runtime_->stats().runners < program_.max_runners;
+  const auto awake = machine_.now() - machine_.stalled();
+  if (runtime_->stats().runners >= program_.max_runners + held) latest_full_ = awake;
+  const bool room = awake - latest_full_ > kMostPatience;
   for (const SimJob& job : jobs_) {
     if (!job.ready) continue;
     const std::string name = "job " + std::to_string(job.index);
@@ -441,7 +449,8 @@ void Run::check_runners(int alive) {
   if (runners != alive) {
     machine_.fail("runners: " + std::to_string(runners) + " are counted, and " + std::to_string(alive) + " live");
   }
-  if (runners > program_.max_runners) machine_.fail("runners: more than max_runners");
+  // One more for each time that a stop job held one, also if that has just ended and the monitor could not know.
+  if (runners > program_.max_runners + stop_posts_) machine_.fail("runners: more than max_runners");
   if (runners < program_.runners && all_runners_started_) machine_.fail("runners: too many have retired");
 }
 

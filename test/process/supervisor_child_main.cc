@@ -104,7 +104,8 @@ int abandon_what_waits() {
   return 0;
 }
 
-/// What is queued behind a straggler that holds the only runner does not run on the thread that destroys the supervisor.
+/// What is queued behind a straggler that holds the only runner does not run on the thread that destroys the
+/// supervisor.
 int abandon_what_is_queued() {
   std::atomic<bool> enough{false};
   std::atomic<std::thread::id> went_on{};

@@ -149,6 +149,41 @@ TEST_F(ThreadsTest, WithAllRunnersHeldTheSnapshotSaysWhoHoldsThemAndWhoWaitsAndS
   EXPECT_LT(best, 50ms);
 }
 
+TEST_F(ThreadsTest, HooksAndStopCallbacksThatHangTakeNoRunnerFromAnybody) {
+  rules.by_hand = true;
+  SupervisorOptions few = options();
+  few.runners = few.max_runners = 2;
+  Gate quit;
+  Supervisor s(few);
+  s.start();
+  const auto waits = [](std::stop_token) -> Co<> {
+    while (co_await sleep_for(1h)) {
+    }
+  };
+  TaskHandle hooked = s.supervise(waits, {.shutdown_hook = [&] { quit.wait(); }, .hook_timeout = 50ms});
+  rules.hooked.insert(hooked.id());
+  Gate runs;
+  TaskHandle called = s.supervise([&](std::stop_token stop) {
+    const std::stop_callback callback(stop, [&] { quit.wait(); });
+    runs.open();
+    while (this_task::sleep_for(1h)) {
+    }
+  });
+  ASSERT_TRUE(runs.wait());
+  hooked.request_stop();
+  called.request_stop();
+  std::atomic<int> ticks{0};
+  Gate ticked;
+  s.supervise(every(1ms, [&] {
+    if (++ticks == 100) ticked.open();
+  }));
+  EXPECT_TRUE(ticked.wait()) << "every runner is held";
+  TaskHandle innocent = s.supervise(waits);
+  EXPECT_EQ(innocent.stop(Patience), StopResult::Stopped);
+  quit.open();
+  s.shutdown();
+}
+
 TEST_F(ThreadsTest, AnAttemptWhoseCleanUpBlocksIsStillThatAttempt) {
   struct Cleanup {
     Gate& begun;

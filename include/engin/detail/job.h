@@ -14,6 +14,8 @@ struct JobType {
   Duration capture_after;
   /// It finds the signal mask and the floating-point mode of the thread that called start().
   bool clean_thread = false;
+  /// A hook, or a request of stop: while it holds its runner, that one does not count towards max_runners.
+  bool for_stopping = false;
 };
 
 struct Job {
