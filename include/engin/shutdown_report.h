@@ -57,6 +57,8 @@ struct ENGIN_EXPORT ShutdownTask {
   std::optional<Duration> stop_latency = std::nullopt;
   /// A failure after shutdown began, or what a stopped attempt threw (that one is no failure).
   std::optional<Failure> failure = std::nullopt;
+  /// How often it failed after shutdown began.
+  std::uint64_t late_failures = 0;
   /// Ended in time, by itself or stopped; its hook, if it ran, returned; no failure after shutdown began.
   bool clean = true;
 };

@@ -56,6 +56,8 @@ struct ENGIN_EXPORT TaskSnapshot {
   /// Of the restart limit: how many are used within the current window, and how many there are (none: unlimited).
   std::uint64_t restarts_used = 0;
   std::optional<std::uint64_t> restarts_allowed = std::nullopt;
+  /// It cools down, or gave up, since retry_if wanted no other attempt.
+  bool retry_refused = false;
   /// How it ended, once it has.
   std::optional<Outcome::Kind> outcome = std::nullopt;
   /// In Queued, while no runner can be had: who holds them.

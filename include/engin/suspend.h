@@ -90,7 +90,8 @@ class [[nodiscard("co_await it")]] SuspendAwaiter : private SuspendWait {
 /// `co_await suspend(start, cancel)`: `start(Resumer)` begins a foreign operation, after this frame is suspended, on
 /// its runner; what it throws is thrown here. When stop is requested of the attempt, `cancel()` is called once (on the
 /// thread that requests stop, or at once if stop was requested before), and the resumer is still awaited: the foreign
-/// operation may own memory in this frame until it calls back. Throws Abandoned if the resumer was dropped uncalled.
+/// operation may own memory in this frame until it calls back. What `cancel` throws is thrown here then. Throws
+/// Abandoned if the resumer was dropped uncalled.
 template <class Start, class Cancel>
 detail::SuspendAwaiter<Start, Cancel> suspend(Start&& start, Cancel&& cancel) {
   static_assert(detail::is_safe_operand<Start> && detail::is_safe_operand<Cancel>,

@@ -3,13 +3,15 @@
 #include <string>
 #include <utility>
 
+#include "base/text.h"
+
 namespace engin {
 
 namespace {
 
 std::string invalid_options_text(const std::string& task, const std::string& field, const std::string& reason) {
   std::string text = "engin: ";
-  if (!task.empty()) text += "task '" + task + "': ";
+  if (!task.empty()) text += "task '" + base::one_line(task) + "': ";
   return text + field + ": " + reason;
 }
 

@@ -6,7 +6,7 @@
 
 namespace engin::testing {
 
-VirtualRuntime::VirtualRuntime(std::uint64_t seed) : world_(std::make_unique<runtime::VirtualWorld>(seed)) {}
+VirtualRuntime::VirtualRuntime(std::uint64_t seed) : world_(std::make_shared<runtime::VirtualWorld>(seed)) {}
 VirtualRuntime::~VirtualRuntime() = default;
 
 std::size_t VirtualRuntime::run_until_idle() { return world_->run_steps(std::numeric_limits<std::size_t>::max()); }

@@ -342,6 +342,7 @@ bool Task::after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& se
 /// The restart limit is used up, or retry_if refused.
 bool Task::at_limit(AttemptEnd what, bool refused, TimePoint now, Section& section) {
   const OnLimit then = options_->restart_limit.then;
+  retry_refused_ = refused;
   switch (then.kind()) {
     case OnLimit::Kind::Shutdown:
       note_end(section, what, now, Decision::Shutdown);
@@ -405,6 +406,7 @@ void Task::note_end(Section& section, AttemptEnd what, TimePoint now, Decision d
     e.decision = decision;
     e.delay = delay;
     e.duration = now - turn_.began;
+    if (what == AttemptEnd::Stopped) e.reason = stop_reason_;
     if (what == AttemptEnd::Failed) e.failure = failures_.latest();
     if (what == AttemptEnd::Stopped && attached_) e.failure = *attached_;
   });

@@ -165,7 +165,13 @@ bool SuspendWait::arm_suspend(Wait& wait, Strand& strand) noexcept {
   return false;
 }
 
-void SuspendWait::CancelAtStop::operator()() const noexcept { wait->cancel(*wait); }
+void SuspendWait::CancelAtStop::operator()() const noexcept {
+  try {
+    wait->cancel(*wait);
+  } catch (...) {
+    wait->exception = std::current_exception();  // thrown by finish(), which waits for this
+  }
+}
 
 void SuspendWait::finish() {
   at_stop.reset();  // waits for a cancel that runs right now

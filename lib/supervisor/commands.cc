@@ -11,7 +11,7 @@ namespace engin::detail {
 void Task::stop_as(StopReason reason, TimePoint now, Section& section) {
   switch (react(Command::Stop, state_, false)) {
     case Reaction::EndNow:
-      note(section, EventKind::Stopped, now);
+      note(section, EventKind::Stopped, now, [&](Event& e) { e.reason = reason; });
       move_to(TaskEvent::EndStopped, now, section);
       return;
     case Reaction::StopIdle:

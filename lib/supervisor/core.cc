@@ -41,9 +41,7 @@ SupervisorOptions checked(SupervisorOptions options) {
 }
 
 std::shared_ptr<runtime::Runtime> make_runtime(const SupervisorOptions& options) {
-  if (options.runtime.world() != nullptr) {
-    return {std::shared_ptr<void>(), &options.runtime.world()->world()};
-  }
+  if (options.runtime.world() != nullptr) return options.runtime.world()->shared_world();
   const int runners = options.runners.value_or(std::min(base::available_processors(), options.max_runners));
   return runtime::make_threaded_runtime({options.name, runners, options.max_runners, options.runner_stack_size});
 }
@@ -101,8 +99,10 @@ void Core::check_may_wait(std::string_view what) const {
 TaskHandle Core::adopt(BodyPtr body, TaskOptions* options, const PeriodicSpec* periodic, std::source_location where) {
   check_process();
   const TaskOptions& given = options != nullptr ? *options : options_.defaults;
-  if (const absl::Status status = validate(given, periodic); !status.ok()) throw_invalid(given.name, status);
-  if (body == nullptr) throw InvalidOptions(given.name, "callable", "is empty");
+  // One without a name is known by its place.
+  const auto who = [&] { return given.name.empty() ? place_text(where) : given.name; };
+  if (const absl::Status status = validate(given, periodic); !status.ok()) throw_invalid(who(), status);
+  if (body == nullptr) throw InvalidOptions(who(), "callable", "is empty");
   if (shutting_down()) throw SupervisorStopping("engin: supervise() after shutdown began");
   std::unique_ptr<TaskOptions> owned;
   if (options != nullptr) owned = std::make_unique<TaskOptions>(std::move(*options));

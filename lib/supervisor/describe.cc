@@ -28,13 +28,18 @@ TaskSnapshot Task::describe() {
     out.first_failures = failures_.first();
     out.last_failures = failures_.last();
   }
-  if (due_ != TimePoint::max()) out.next_attempt = due_;
+  const bool waits_for_restart = state_ == TaskState::Backoff || state_ == TaskState::CoolingDown;
+  if (due_ != TimePoint::max() || waits_for_restart) out.next_attempt = due_;
+  const bool ended_by_limit = state_ == TaskState::CoolingDown || state_ == TaskState::GaveUp;
+  out.retry_refused = ended_by_limit && retry_refused_;
   out.queued = state_ == TaskState::Queued ? out.taken - since_ : queued_for_;
   if (stop_latency_ >= Duration::zero()) out.last_stop_latency = stop_latency_;
   out.stop_reason = stop_reason_;
   out.hook = hook_result_;
   out.restarts_allowed = options_->restart_limit.max_restarts;
   if (window_) out.restarts_used = window_->used(out.taken);
+  // The rest begins a new count; what is shown is what led to it.
+  if (window_ && state_ == TaskState::CoolingDown && !retry_refused_) out.restarts_used = *out.restarts_allowed;
   if (state_ == TaskState::Completed) out.outcome = Outcome::Completed;
   if (state_ == TaskState::Failed || state_ == TaskState::GaveUp) out.outcome = Outcome::Failed;
   if (state_ == TaskState::Stopped) out.outcome = Outcome::Stopped;
@@ -71,6 +76,7 @@ ShutdownTask Task::report(std::vector<Straggler>& stragglers) {
     out.hook_failure = hook_->failure;
   }
   if (stop_latency_ >= Duration::zero()) out.stop_latency = stop_latency_;
+  out.late_failures = late_failures_;
   if (late_failures_ > 0 || state_ == TaskState::Failed || state_ == TaskState::GaveUp) {
     if (!failures_.empty()) out.failure = failures_.latest();
   } else if (attached_) {

@@ -10,6 +10,13 @@
 #include "base/exception_text.h"
 #include "base/text.h"
 
+namespace engin {
+
+/// The type that stands for a heartbeat that did not come; people read its name.
+struct Unresponsive {};
+
+}  // namespace engin
+
 namespace engin::detail {
 
 namespace {
@@ -44,9 +51,6 @@ void set_text(FailureText& failure, const absl::Status& status) noexcept {
   failure.size = static_cast<std::uint8_t>(end - failure.text);
 }
 
-/// The type that stands for a heartbeat that did not come.
-struct Unresponsive {};
-
 }  // namespace
 
 FailureText FailureText::of(const RawEnd& end, TimePoint time, Duration uptime, std::uint64_t attempt) noexcept {
@@ -66,7 +70,7 @@ FailureText FailureText::of(const RawEnd& end, TimePoint time, Duration uptime, 
 
 FailureText FailureText::unresponsive(TimePoint time, Duration uptime, std::uint64_t attempt) noexcept {
   FailureText failure;
-  failure.type = &typeid(Unresponsive);
+  failure.type = &typeid(engin::Unresponsive);
   failure.time = time;
   failure.uptime = uptime;
   failure.attempt = attempt;

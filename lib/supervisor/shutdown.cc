@@ -337,6 +337,7 @@ void Core::publish() noexcept {
     const base::Lock lock(mutex_);
     if (report_stage_ == ReportStage::Published) return;
     report_stage_ = ReportStage::Published;
+    report_.undelivered_events = undelivered_.load() + pending_events_.load();
     phase_.store(Phase::Ended);
   }
   cancel(grace_timer_);
@@ -401,7 +402,6 @@ void Core::build_report() noexcept {
   report.total_failed = failed + removed_failed_;
   report.total_restarted = restarted + removed_restarted_;
   report.late_failures = late_count_;
-  report.undelivered_events = undelivered_.load() + pending_events_.load();
   report.duration = runtime_->now() - began_;
   try {
     report.cause = cause_;

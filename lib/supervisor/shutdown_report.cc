@@ -90,9 +90,15 @@ class Lines {
     if (++seen_ <= most) out_ << line << "\n";
   }
   /// `total`: how many there are, listed or not.
-  void end(std::uint64_t total, std::string_view what) {
+  void end(std::uint64_t total, std::string_view one, std::string_view many) {
     const std::uint64_t shown = std::min<std::uint64_t>(seen_, most);
-    if (total > shown) out_ << "  and " << base::grouped(total - shown) << " more " << what << "\n";
+    if (total <= shown) return;
+    if (shown == 0) {
+      out_ << count_phrase(total, one, many) << "\n";
+    } else {
+      out_ << "  and "
+           << count_phrase(total - shown, std::string("more ").append(one), std::string("more ").append(many)) << "\n";
+    }
   }
   std::uint64_t seen() const noexcept { return seen_; }
 
@@ -108,7 +114,7 @@ void write_stragglers(std::ostream& out, const ShutdownReport& report) {
     const std::string who = is_of_task(s) ? task_text(s.name) + ": its " + one_line(s.what) : one_line(s.name);
     lines.add("straggler: " + who + " still runs, after " + duration_text(s.age));
   }
-  lines.end(lines.seen(), "stragglers");
+  lines.end(lines.seen(), "straggler", "stragglers");
 }
 
 void write_hooks(std::ostream& out, const ShutdownReport& report) {
@@ -116,17 +122,19 @@ void write_hooks(std::ostream& out, const ShutdownReport& report) {
   for (const ShutdownTask& task : report.tasks) {
     if (is_bad(task.hook)) lines.add("hook: " + hook_line(task));
   }
-  lines.end(std::max(lines.seen(), report.bad_hooks), "hooks that failed, timed out or were not started");
+  lines.end(std::max(lines.seen(), report.bad_hooks), "hook that failed, timed out or was not started",
+            "hooks that failed, timed out or were not started");
 }
 
 void write_late_failures(std::ostream& out, const ShutdownReport& report) {
   Lines lines(out);
   for (const ShutdownTask& task : report.tasks) {
-    if (task.outcome == Outcome::Failed && task.failure && !task.clean) {
+    if (task.late_failures > 0 && task.failure) {
       lines.add("late failure: " + task_text(task.name) + " failed with " + failure_phrase(*task.failure));
     }
   }
-  lines.end(std::max(lines.seen(), report.late_failures), "failures after shutdown began");
+  lines.end(std::max(lines.seen(), report.late_failures), "failure after shutdown began",
+            "failures after shutdown began");
 }
 
 std::string totals(const ShutdownReport& r) {

@@ -33,11 +33,16 @@ std::string how_the_attempt_ended(const TaskSnapshot& task) {
 
 // "; 2 of 5 restarts used", or that there is no limit.
 std::string limit_text(const TaskSnapshot& task) {
+  if (task.retry_refused) return {};
   if (!task.restarts_allowed) {
     return "; " + count_phrase(task.restarted, "restart", "restarts") + " so far, without a limit";
   }
   return absl::StrCat("; ", base::grouped(task.restarts_used), " of ",
                       count_phrase(*task.restarts_allowed, "restart", "restarts"), " used");
+}
+
+std::string why_no_more(const TaskSnapshot& task) {
+  return task.retry_refused ? ", since retry_if refused, after " : ", its limit reached, after ";
 }
 
 // What a live attempt looks back on.
@@ -90,7 +95,8 @@ std::string TaskSnapshot::explain() const {
     case TaskState::Registered:
       return "registered; it starts with the supervisor";
     case TaskState::Queued: {
-      std::string text = attempt_text(*this) + " has been waiting for a runner for " + duration_text(queued);
+      std::string text =
+          absl::StrCat("attempt ", attempt + 1, " has been waiting for a runner for ") + duration_text(queued);
       if (!waits_for.empty()) text += "; none can be had: " + base::one_line(waits_for);
       return text;
     }
@@ -104,8 +110,7 @@ std::string TaskSnapshot::explain() const {
     case TaskState::Backoff:
       return "in backoff" + until_next(*this) + " after " + how_the_attempt_ended(*this) + limit_text(*this);
     case TaskState::CoolingDown:
-      return "cooling down" + until_next(*this) + ", its limit reached, after " + how_the_attempt_ended(*this) +
-             limit_text(*this);
+      return "cooling down" + until_next(*this) + why_no_more(*this) + how_the_attempt_ended(*this) + limit_text(*this);
     case TaskState::Stopping:
       return with_reason("stopping", stop_reason) + " " + for_so_long(*this) +
              (attempt > 0 ? "; " + attempt_text(*this) + " has not ended" : "") + hook_text(hook);
@@ -118,7 +123,7 @@ std::string TaskSnapshot::explain() const {
     case TaskState::Failed:
       return "failed " + ago(*this) + ": " + how_the_attempt_ended(*this) + "; nothing restarts it";
     case TaskState::GaveUp:
-      return "gave up " + ago(*this) + ", its limit reached, after " + how_the_attempt_ended(*this) + limit_text(*this);
+      return "gave up " + ago(*this) + why_no_more(*this) + how_the_attempt_ended(*this) + limit_text(*this);
     case TaskState::Stopped: {
       std::string text = with_reason("stopped", stop_reason) + " " + ago(*this);
       if (attempt == 0) text += ", never started";

@@ -277,7 +277,8 @@ void Task::finish_stop(TimePoint now, Section& section) {
   ending_ = false;
   if (tell_stopped_) {
     tell_stopped_ = false;
-    note(section, EventKind::Stopped, now);
+    const StopReason reason = stop_reason_;
+    note(section, EventKind::Stopped, now, [&](Event& e) { e.reason = reason; });
   }
   ++stops_over_;
   if (restart_wanted_ && !core_.shutting_down()) {

@@ -41,6 +41,7 @@ const ShutdownReport* Supervisor::wait_within(Duration d) { return core_->wait(d
 const ShutdownReport& Supervisor::shutdown() { return core_->shutdown(); }
 
 int Supervisor::run() {
+  core_->check_may_wait("run()");
   start();
   return wait().exit_code();
 }

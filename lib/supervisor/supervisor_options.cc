@@ -29,6 +29,17 @@ absl::Status SupervisorOptions::validate() const {
     return refused("runner_stack_size",
                    absl::StrCat("must be at least ", smallest_stack, " bytes, is ", runner_stack_size));
   }
+  constexpr std::size_t largest_stack = std::size_t{1} << 40;
+  if (runner_stack_size > largest_stack) {
+    return refused("runner_stack_size",
+                   absl::StrCat("must be at most ", largest_stack, " bytes, is ", runner_stack_size));
+  }
+  if (stop_order > StopOrder::Reverse) {
+    return refused("stop_order", absl::StrCat("there is no such value: ", static_cast<int>(stop_order)));
+  }
+  if (on_straggler > OnStraggler::Abandon) {
+    return refused("on_straggler", absl::StrCat("there is no such value: ", static_cast<int>(on_straggler)));
+  }
   if (shutdown_timeout < Duration::zero()) {
     return refused("shutdown_timeout",
                    absl::StrCat("must not be negative, is ", base::exact_duration_text(shutdown_timeout)));

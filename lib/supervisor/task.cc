@@ -57,12 +57,14 @@ const JobType& body_job(const Body& body, const TaskOptions& options, bool perio
   return body.ops->coroutine || periodic ? Task::step_job : Task::plain_job;
 }
 
-std::string_view base_name(std::string_view path) noexcept {
-  const auto slash = path.find_last_of('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
 }  // namespace
+
+std::string place_text(const std::source_location& where) {
+  const std::string_view path = where.file_name();
+  std::string text(path.substr(path.find_last_of('/') + 1));  // all of it if there is none
+  absl::StrAppend(&text, ":", where.line());
+  return text;
+}
 
 HookRun::HookRun(Task& task, Hook h)
     : hook(std::move(h)),
@@ -116,9 +118,7 @@ void Task::drop_handle() noexcept {
 
 std::string Task::name() const {
   if (has_given_name()) return owned_options_->name;
-  std::string text(base_name(where_.file_name()));
-  absl::StrAppend(&text, ":", where_.line(), "#", id_);
-  return text;
+  return absl::StrCat(place_text(where_), "#", id_);
 }
 
 void Task::move_to(TaskEvent event, TimePoint now, Section& section) {

@@ -38,6 +38,9 @@ namespace engin::detail {
 class Core;
 class Section;
 
+/// "file.cc:12"
+std::string place_text(const std::source_location& where);
+
 /// How far a task's shutdown hook is.
 enum class HookStage : std::uint8_t {
   None,     ///< no stop has begun, or there is no hook
@@ -337,6 +340,7 @@ class Task {
   HookResult hook_result_ ABSL_GUARDED_BY(mutex) = HookResult::None;
   StopReason stop_reason_ ABSL_GUARDED_BY(mutex) = StopReason::None;
   TaskEvent end_event_ ABSL_GUARDED_BY(mutex) = TaskEvent::EndStopped;  // how it ends when its stop is over
+  bool retry_refused_ ABSL_GUARDED_BY(mutex) = false;                   // at the latest limit
   bool outcome_fixed_ ABSL_GUARDED_BY(mutex) = false;  // retry_if is being asked about this attempt's failure
   std::uint32_t stops_over_ ABSL_GUARDED_BY(mutex) = 0;
   std::uint32_t watch_tag_ ABSL_GUARDED_BY(mutex) = 0;

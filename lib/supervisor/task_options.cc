@@ -25,6 +25,13 @@ absl::Status refuse_negative(absl::string_view field, Duration d) {
   return refused(field, absl::StrCat("must not be negative, is ", base::exact_duration_text(d)));
 }
 
+template <class Enum>
+absl::Status refuse_unknown(absl::string_view field, Enum value, Enum last) {
+  const auto number = static_cast<unsigned>(value);
+  if (number <= static_cast<unsigned>(last)) return absl::OkStatus();
+  return refused(field, absl::StrCat("there is no such value: ", number));
+}
+
 absl::Status validate_name(std::string_view name) {
   constexpr std::size_t longest = 128;
   if (name.size() > longest) {
@@ -45,6 +52,9 @@ absl::Status validate_periodic(const detail::PeriodicSpec& spec) {
   if (spec.period <= Duration::zero()) {
     return refused("every.period", absl::StrCat("must be positive, is ", base::exact_duration_text(spec.period)));
   }
+  if (absl::Status status = refuse_unknown("every.overlap", spec.options.overlap, Overlap::RunOnce); !status.ok()) {
+    return status;
+  }
   if (absl::Status status = refuse_negative("every.first", spec.options.first); !status.ok()) return status;
   if (absl::Status status = refuse_negative("every.jitter", spec.options.jitter); !status.ok()) return status;
   if (spec.options.jitter > spec.period) {
@@ -59,6 +69,12 @@ absl::Status validate_periodic(const detail::PeriodicSpec& spec) {
 
 absl::Status validate(const TaskOptions& options, const detail::PeriodicSpec* periodic) {
   if (absl::Status status = validate_name(options.name); !status.ok()) return status;
+  for (const absl::Status& status :
+       {refuse_unknown("on_exception", options.on_exception, OnException::Ignore),
+        refuse_unknown("on_return", options.on_return, OnReturn::Shutdown),
+        refuse_unknown("on_unresponsive", options.on_unresponsive, OnUnresponsive::Fail)}) {
+    if (!status.ok()) return status;
+  }
   if (absl::Status status = options.backoff.validate(); !status.ok()) return status;
   Duration longest_delay = Duration::max();
   if (periodic != nullptr) {

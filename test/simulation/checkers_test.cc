@@ -249,7 +249,7 @@ TEST_P(LieTest, IsFound) {
     for (const auto& checker : checkers) checker->see(r);
   }
   Final end;
-  end.tasks.resize(1);
+  end.tasks.resize(scenario.tasks.size());
   lie.end(end);
   for (const auto& checker : checkers) checker->finish(end);
   std::string found;

@@ -88,13 +88,15 @@ TEST(ExplainTest, EveryStateHasItsSentence) {
   const std::vector<Case> cases = {
       {in_state(TaskState::Registered), "registered; it starts with the supervisor"},
       {with(in_state(TaskState::Queued), [](auto& t) { t.queued = 20ms; }),
-       "attempt 7 has been waiting for a runner for 20 ms"},
+       "attempt 8 has been waiting for a runner for 20 ms"},
+      {with(failed(in_state(TaskState::GaveUp)), [](TaskSnapshot& t) { t.retry_refused = true; }),
+       "gave up 3 s ago, since retry_if refused, after attempt 7 failed with system_error: connection refused"},
       {with(in_state(TaskState::Queued),
             [](auto& t) {
               t.queued = 20s;
               t.waits_for = "'a' and 'b' hold them";
             }),
-       "attempt 7 has been waiting for a runner for 20 s; none can be had: 'a' and 'b' hold them"},
+       "attempt 8 has been waiting for a runner for 20 s; none can be had: 'a' and 'b' hold them"},
       {in_state(TaskState::Running, 2h + 3min), "attempt 7 has been running for 2 h 3 min"},
       {with(failed(in_state(TaskState::Running)), [](auto& t) { t.ready = true; }),
        "attempt 7 has been running for 3 s, and is ready; 6 failures so far, the last: system_error: connection "

@@ -1,10 +1,13 @@
 // What comes late, early or twice: orders that a random walk seldom takes, each put together by hand.
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <stop_token>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -120,6 +123,103 @@ ENGIN_SCENARIO(LateMomentTest, WhatAnOverdueHookCapturedIsDestroyedBeforeTheSupe
   s.shutdown();
   finish();
   EXPECT_TRUE(destroyed);
+}
+
+ENGIN_SCENARIO(LateMomentTest, WhoFailsLateIsNamedThoughItEndedStopped) {
+  Supervisor& s = started({.stop_order = StopOrder::Reverse});
+  periodic(s.supervise(every(1s, [] { throw std::runtime_error("broken"); }),
+                       {.name = "late", .on_exception = OnException::Ignore}));
+  s.supervise(slow_to_stop(1500ms), {.name = "slow"});
+  world.run_until_idle();
+  const ShutdownReport& report = s.shutdown();
+  std::ostringstream text;
+  text << report;
+  EXPECT_EQ(report.find("late")->outcome, Outcome::Stopped);
+  EXPECT_THAT(text.str(), ::testing::HasSubstr("late failure: task 'late' failed with runtime_error: broken\n"));
+}
+
+ENGIN_SCENARIO(LateMomentTest, AStopSaysItsReason) {
+  Supervisor& s = started();
+  TaskHandle asked = s.supervise(until_stopped(), {.name = "asked"});
+  TaskHandle idle =
+      s.supervise(throws(), {.name = "idle", .on_exception = OnException::Retry, .backoff = Backoff::constant(1h)});
+  TaskHandle again = s.supervise(until_stopped(), {.name = "again"});
+  s.supervise(until_stopped(), {.name = "shut down"});
+  world.run_until_idle();
+  asked.stop();
+  idle.stop();
+  again.restart();
+  world.run_until_idle();
+  s.shutdown();
+  std::map<std::string, std::vector<StopReason>> reasons;
+  for (const Event& e : log()) {
+    if (e.kind == EventKind::Stopped) reasons[e.task_name].push_back(e.reason);
+  }
+  EXPECT_EQ(reasons["asked"], std::vector({StopReason::Requested}));
+  EXPECT_EQ(reasons["idle"], std::vector({StopReason::Requested}));
+  EXPECT_EQ(reasons["again"], std::vector({StopReason::Restart, StopReason::Shutdown}));
+  EXPECT_EQ(reasons["shut down"], std::vector({StopReason::Shutdown}));
+}
+
+ENGIN_SCENARIO(LateMomentTest, EventsThatAreHeardAreNotReportedAsUndelivered) {
+  Supervisor& s = started({.shutdown_timeout = 1s});
+  rules.deadline_came = true;
+  s.supervise([this] { block(1h); });
+  world.run_until_idle();
+  EXPECT_EQ(s.shutdown().undelivered_events, 0u);
+  finish();
+}
+
+ENGIN_SCENARIO(LateMomentTest, WhatCancelThrowsIsTheTasksOwn) {
+  Supervisor& s = started();
+  std::optional<Resumer> resumer;
+  TaskHandle task = s.supervise([&]() -> Co<> {
+    auto start = [&](Resumer r) { resumer = std::move(r); };
+    auto cancel = [&] {
+      resumer.reset();
+      throw std::runtime_error("from cancel");
+    };
+    co_await suspend(start, cancel);
+  });
+  world.run_until_idle();
+  EXPECT_EQ(task.stop(1s), StopResult::Stopped);
+  ASSERT_TRUE(task.wait().failure().has_value());
+  EXPECT_EQ(task.wait().failure()->message(), "from cancel");
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(LateMomentTest, WhyATaskRestsIsTold) {
+  Supervisor& s = started();
+  TaskHandle limited =
+      s.supervise(throws(), {.on_exception = OnException::Retry,
+                             .backoff = Backoff::constant(1ms),
+                             .restart_limit = {.max_restarts = 2, .window = 1min, .then = OnLimit::CoolDown(1h)}});
+  TaskHandle refused = s.supervise(throws(), {.on_exception = OnException::Retry,
+                                              .retry_if = [](const Failure&) { return false; },
+                                              .restart_limit = {.then = OnLimit::CoolDown(1h)}});
+  TaskHandle never =
+      s.supervise(throws(), {.on_exception = OnException::Retry, .backoff = Backoff::constant(Duration::max())});
+  world.advance(1s);
+  EXPECT_THAT(limited.snapshot().explain(), ::testing::HasSubstr("its limit reached"));
+  EXPECT_THAT(limited.snapshot().explain(), ::testing::HasSubstr("2 of 2 restarts used"));
+  EXPECT_THAT(refused.snapshot().explain(), ::testing::HasSubstr("since retry_if refused"));
+  EXPECT_THAT(refused.snapshot().explain(), ::testing::Not(::testing::HasSubstr("limit")));
+  EXPECT_THAT(never.snapshot().explain(), ::testing::HasSubstr("in backoff for ever"));
+  s.shutdown();
+}
+
+TEST(VirtualRuntimeTest, AHandleMayOutliveIt) {
+  TaskHandle task;
+  {
+    testing::VirtualRuntime world;
+    Supervisor s({.default_observer = false, .runtime = world});
+    task = s.supervise([] {});
+    s.start();
+    world.run_until_idle();
+  }
+  EXPECT_EQ(task.snapshot().state, TaskState::Completed);
+  EXPECT_EQ(task.restart(), RestartResult::Refused);
+  EXPECT_FALSE(task.wait_ready(1ms));
 }
 
 ENGIN_SCENARIO(LateMomentTest, ATaskEndsWhenItsStopCallbacksHaveReturned) {

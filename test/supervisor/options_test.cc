@@ -26,6 +26,7 @@ void expect_refused(const Options& options, const std::string& message) {
 TEST(TaskOptionsTest, AreRefusedWithTheFieldAndTheReason) {
   const auto refused = &expect_refused<TaskOptions>;
   refused({.name = std::string(129, 'x')}, "name: must have at most 128 bytes, has 129");
+  refused({.on_exception = static_cast<OnException>(9)}, "on_exception: there is no such value: 9");
   refused({.name = "a#1"}, "name: must not contain '#', which marks made-up names: 'a#1'");
   refused({.name = "a\nb"}, "name: must not contain control characters: 'a\\nb'");
   refused({.name = std::string("a\0", 2)}, "name: must not contain control characters: 'a\\x00'");

@@ -64,10 +64,12 @@ class ENGIN_EXPORT VirtualRuntime {
   void spawn(std::function<void()> f);
 
   runtime::VirtualWorld& world() noexcept { return *world_; }
+  /// A handle may be asked when this is gone.
+  const std::shared_ptr<runtime::VirtualWorld>& shared_world() const noexcept { return world_; }
 
  private:
   void advance_by(Duration d);
-  std::unique_ptr<runtime::VirtualWorld> world_;
+  std::shared_ptr<runtime::VirtualWorld> world_;
 };
 
 }  // namespace engin::testing
