@@ -22,6 +22,7 @@ CHECKS = {
         ("supervisor/engin_supervisor_test", ["--gtest_filter=-ThreadsTest.*"]),
         SIMULATION,
         ("supervisor/engin_supervisor_test", ["--gtest_filter=ThreadsTest.*"]),
+        ("process/engin_process_test", ["--gtest_filter=SupervisorProcessTest.*"]),
     ],
 }
 

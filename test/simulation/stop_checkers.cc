@@ -149,8 +149,8 @@ class ReverseTakesTurns final : public TaskChecker<TurnNote> {
   ReverseTakesTurns() : TaskChecker("S3") {}
   void see(const Record& r) override {
     if (scenario().stop_order != StopOrder::Reverse || !scenario().started) return;
-    // A jump between a hook's start and its first instruction takes time from it that is not seen.
-    if (scenario().preemption != 0 && !scenario().jumps.empty()) return;
+    // A jump before a hook's first instruction takes time from it, or from its slice, that is not seen.
+    if (!scenario().jumps.empty()) return;
     if (r.what == What::ShutdownSeen) deadline_ = r.time + scenario().shutdown_timeout;
     if (r.task < 0 || !plan(r.task).hook.present) return;
     TurnNote& n = of(r);
