@@ -125,7 +125,7 @@ void Task::settle_end() noexcept {
 
 void Task::leave_registry(Section& section) {
   gone_ = true;
-  section.free_name();
+  core_.leave(*this, {attempt_, completed_, failed_});
   begin_disposal(section);  // until that is over, whoever shuts down has to know of it
 }
 

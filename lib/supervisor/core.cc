@@ -205,25 +205,22 @@ std::size_t Core::next_tasks(TaskId from, bool backwards, Task** out, std::size_
 }
 
 void Core::forget(Task& task) noexcept {
-  const Task::Counts counts = task.counts();
   {
     const base::Lock lock(mutex_);
     const auto it = tasks_.find(task.id());
     if (it == tasks_.end() || it->second != &task) return;
     tasks_.erase(it);
-    erase_name(task);
-    removed_started_ += counts.started;
-    removed_completed_ += counts.completed;
-    removed_failed_ += counts.failed;
-    removed_restarted_ += counts.started > 0 ? counts.started - 1 : 0;
   }
   task.unref();
 }
 
-void Core::free_name(Task& task) noexcept {
-  if (!task.has_given_name()) return;
+void Core::leave(Task& task, const TaskCounts& counts) noexcept {
   const base::Lock lock(mutex_);
   erase_name(task);
+  removed_started_ += counts.started;
+  removed_completed_ += counts.completed;
+  removed_failed_ += counts.failed;
+  removed_restarted_ += counts.started > 0 ? counts.started - 1 : 0;
 }
 
 void Core::erase_name(Task& task) noexcept {
@@ -473,13 +470,15 @@ SupervisorSnapshot Core::snapshot() {
     for (std::size_t i = 0; i < n; ++i) {
       after = batch[i]->id();
       TaskSnapshot task = batch[i]->describe();
-      out.total_started += task.started;
-      out.total_completed += task.completed;
-      out.total_failed += task.failed;
-      out.total_restarted += task.restarted;
-      if (!batch[i]->is_gone()) out.tasks.push_back(std::move(task));
+      if (!batch[i]->is_gone()) out.tasks.push_back(std::move(task));  // else it is counted among those removed
       batch[i]->unref();
     }
+  }
+  for (const TaskSnapshot& task : out.tasks) {
+    out.total_started += task.started;
+    out.total_completed += task.completed;
+    out.total_failed += task.failed;
+    out.total_restarted += task.restarted;
   }
   const runtime::Stats stats = runtime_->stats();
   out.runners = stats.runners;

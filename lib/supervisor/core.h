@@ -27,6 +27,7 @@
 namespace engin::detail {
 
 class FailureMemory;
+struct TaskCounts;
 class Task;
 struct JobContext;
 
@@ -88,8 +89,9 @@ class Core final : private runtime::Listener {
   /// Tasks for a loop without the lock: the next ones after `after` (before, if `backwards`), each with a reference.
   std::size_t next_tasks(TaskId after, bool backwards, Task** out, std::size_t max) noexcept;
   void forget(Task& task) noexcept;
-  /// Removed, but still in the registry: its name may be given to another one.
-  void free_name(Task& task) noexcept;
+  /// Removed, but still in the registry: its name may be given to another one, and its counts are final. Under its
+  /// lock.
+  void leave(Task& task, const TaskCounts& counts) noexcept;
 
   /// Throws WouldDeadlock if the calling thread is in a job of this core; `what` for its text.
   void check_may_wait(std::string_view what) const;

@@ -4,7 +4,7 @@
 
 namespace engin::detail {
 
-Task::Counts Task::counts() noexcept {
+TaskCounts Task::counts() noexcept {
   const base::Lock lock(mutex);
   return {attempt_, completed_, failed_};
 }

@@ -367,16 +367,16 @@ void Core::build_report() noexcept {
   std::vector<ShutdownTask> clean;
   std::uint64_t started = 0, completed = 0, failed = 0, restarted = 0;
   for_each(*this, [&](Task& task) {
-    const Task::Counts counts = task.counts();
-    started += counts.started;
-    completed += counts.completed;
-    failed += counts.failed;
-    restarted += counts.started > 0 ? counts.started - 1 : 0;
+    const TaskCounts counts = task.counts();
     try {
-      if (task.is_gone()) {
+      if (task.is_gone()) {  // counted among those removed
         task.name_stragglers(report.stragglers);
         return;
       }
+      started += counts.started;
+      completed += counts.completed;
+      failed += counts.failed;
+      restarted += counts.started > 0 ? counts.started - 1 : 0;
       ++report.tasks_total;
       ShutdownTask entry = task.report(report.stragglers);
       if (entry.outcome == Outcome::Completed) ++report.tasks_completed;

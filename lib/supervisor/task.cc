@@ -202,13 +202,11 @@ Section::~Section() {
     task.ref();
   }
   // Kept alive across the rest, whatever the posted jobs do meanwhile.
-  const bool more =
-      ended_ || forget_ || free_name_ || dispose_ || unrefs_ != 0 || wake_ || wake_core_ || post_outbox || count_ != 0;
+  const bool more = ended_ || forget_ || dispose_ || unrefs_ != 0 || wake_ || wake_core_ || post_outbox || count_ != 0;
   if (more) task.ref();
   task.mutex.unlock();
   for (int i = 0; i < count_; ++i) core.runtime().post(*posts_[i].job, posts_[i].lane);
   if (post_outbox) core.runtime().post(task.outbox_->job, runtime::Lane::Control);
-  if (free_name_) core.free_name(task);
   if (forget_) core.forget(task);
   if (dispose_) task.dispose();
   if (ended_) {

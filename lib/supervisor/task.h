@@ -50,6 +50,10 @@ enum class HookStage : std::uint8_t {
   Over,     ///< returned, threw, timed out, or was never started: stop may be requested
 };
 
+struct TaskCounts {
+  std::uint64_t started, completed, failed;
+};
+
 /// How far the destruction is of what belongs to the user: callable, hook, predicate, exceptions.
 enum class Disposal : std::uint8_t {
   None,    ///< the task may run (again)
@@ -137,10 +141,7 @@ class Task {
   bool is_gone() noexcept;
   bool ended_or_straggling() noexcept;
   TaskSnapshot describe();
-  struct Counts {
-    std::uint64_t started, completed, failed;
-  };
-  Counts counts() noexcept;
+  TaskCounts counts() noexcept;
   void announce(Section& section) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   ShutdownTask report(std::vector<Straggler>& stragglers);
   bool runs_user_code() noexcept;
@@ -381,7 +382,6 @@ class ABSL_SCOPED_LOCKABLE Section {
   /// The task has ended: what shutdown waits for has changed, and it may have to be removed.
   void ended() noexcept { ended_ = true; }
   void forget() noexcept { forget_ = true; }
-  void free_name() noexcept { free_name_ = true; }
   void dispose_here() noexcept { dispose_ = true; }
   void unref() noexcept { ++unrefs_; }
   /// The caller delivers the events itself, after this section.
@@ -403,7 +403,6 @@ class ABSL_SCOPED_LOCKABLE Section {
   bool wake_core_ = false;
   bool ended_ = false;
   bool forget_ = false;
-  bool free_name_ = false;
   bool dispose_ = false;
   bool deliver_here_ = false;
 };
