@@ -69,6 +69,12 @@ int abandon() {
   return code;
 }
 
+/// What was left behind has ended, and its threads go: all but so many.
+bool only_so_many_threads_are_left(int threads) {
+  for (int i = 0; i < 10'000 && threads_of_this_process() > threads; ++i) hang(1ms);
+  return threads_of_this_process() == threads;
+}
+
 /// Abandoned while they waited, coroutines go on when what they wait for comes, and when the last of them has ended, so
 /// have the threads.
 int abandon_what_waits() {
@@ -99,14 +105,14 @@ int abandon_what_waits() {
   (*resumer)();
   ended.wait();
   say("both ended");
-  for (int i = 0; i < 10'000 && threads_of_this_process() > threads; ++i) hang(1ms);
-  say(threads_of_this_process() == threads ? "no thread is left" : "threads are left");
+  say(only_so_many_threads_are_left(threads) ? "no thread is left" : "threads are left");
   return 0;
 }
 
 /// What is queued behind a straggler that holds the only runner does not run on the thread that destroys the
 /// supervisor.
 int abandon_what_is_queued() {
+  const int threads = threads_of_this_process();
   std::atomic<bool> enough{false};
   std::atomic<std::thread::id> went_on{};
   std::latch waits{1}, holds{1}, ended{2};
@@ -139,7 +145,7 @@ int abandon_what_is_queued() {
   enough = true;
   ended.wait();
   say(went_on.load() != std::this_thread::get_id() ? "on a runner" : "on the caller's thread");
-  return 0;
+  return only_so_many_threads_are_left(threads) ? 0 : 1;
 }
 
 int hung_hook() {
