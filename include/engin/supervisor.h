@@ -60,7 +60,7 @@ enum class StopOrder : std::uint8_t {
 enum class OnStraggler : std::uint8_t {
   Wait,     ///< waits for it, naming it every 5 s
   Exit,     ///< prints who it is and ends the process with the report's exit code
-  Abandon,  ///< leaves it running; for callables that own all they touch
+  Abandon,  ///< leaves it running, with the threads it needs; they end after it. For callables that own all they touch
 };
 
 /// What drives a supervisor: threads and the monotonic clock (the default), or a testing::VirtualRuntime, which must
@@ -83,7 +83,7 @@ struct SupervisorOptions {
   std::optional<int> runners = std::nullopt;
   /// The most threads that callables which block can occupy; at most 100,000.
   int max_runners = 1024;
-  /// Bytes.
+  /// Bytes; 64 KiB to 1 TiB.
   std::size_t runner_stack_size = std::size_t{1} << 20;
   /// For everything, from the moment shutdown begins to the report.
   Duration shutdown_timeout = std::chrono::seconds(25);

@@ -184,8 +184,8 @@ class Core final : private runtime::Listener {
   std::uint64_t active_ ABSL_GUARDED_BY(mutex_) = 0;       // tasks that have not ended
   std::uint64_t times_quiet_ ABSL_GUARDED_BY(mutex_) = 0;  // that active_ came to zero before shutdown began
   std::uint64_t straggling_ ABSL_GUARDED_BY(mutex_) = 0;   // of them
-  std::uint64_t cleanups_ ABSL_GUARDED_BY(mutex_) =
-      0;  // jobs that destroy what is the user's, or fire overdue hooks' tokens
+  // Jobs that destroy what is the user's, or fire the token of an overdue hook.
+  std::uint64_t cleanups_ ABSL_GUARDED_BY(mutex_) = 0;
   bool all_launched_ ABSL_GUARDED_BY(mutex_) = false;
   bool end_posted_ ABSL_GUARDED_BY(mutex_) = false;
   enum class ReportStage : std::uint8_t { None, Building, Built, Published };

@@ -31,7 +31,7 @@ namespace engin::testing {
 /// An unchanged callable or coroutine runs on it. A plain callable that waits by this_task::sleep_for waits in virtual
 /// time; one that blocks in any other way blocks the test. A call that waits (wait, shutdown, stop, the destructor),
 /// made by the test itself, runs the world, time included, until it can return, and throws std::logic_error if nothing
-/// is left that could end it. Must outlive its supervisors. One thread only.
+/// is left that could end it. Must outlive its supervisors, though not their handles. One thread only.
 class ENGIN_EXPORT VirtualRuntime {
  public:
   explicit VirtualRuntime(std::uint64_t seed = 1);
@@ -64,7 +64,7 @@ class ENGIN_EXPORT VirtualRuntime {
   void spawn(std::function<void()> f);
 
   runtime::VirtualWorld& world() noexcept { return *world_; }
-  /// A handle may be asked when this is gone.
+  /// What keeps the world for handles that outlive this object.
   const std::shared_ptr<runtime::VirtualWorld>& shared_world() const noexcept { return world_; }
 
  private:
