@@ -283,7 +283,8 @@ FailureMemory::Room Task::failure_room() noexcept ABSL_NO_THREAD_SAFETY_ANALYSIS
 }
 
 bool Task::stopped_as_unresponsive() noexcept {
-  if (!stop_requested_.load(std::memory_order_relaxed)) return false;
+  if (options_->on_unresponsive != OnUnresponsive::Fail || !stop_requested_.load(std::memory_order_relaxed))
+    return false;
   const base::Lock lock(mutex);
   return stop_reason_ == StopReason::Unresponsive;
 }

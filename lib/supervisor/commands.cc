@@ -112,9 +112,13 @@ bool Task::remove() {
   return true;
 }
 
-/// After the end, and when the last handle went: a task that nobody can ask for any more is removed at once.
 void Task::settle_end() noexcept {
   Section section(*this);
+  settle_end(section);
+}
+
+/// After the end, and when the last handle went: a task that nobody can ask for any more is removed at once.
+void Task::settle_end(Section& section) {
   if (!is_ended(state_) || gone_) return;
   if (core_.shutting_down()) {
     begin_disposal(section);  // but it stays in the registry, for the report
@@ -229,10 +233,15 @@ bool Task::ended_or_straggling() noexcept {
   return is_ended(state_) || (straggling_ && !hook_of_straggler_);
 }
 
-bool Task::runs_user_code() noexcept {
-  const base::Lock lock(mutex);
+/// User code of it runs, or will: an attempt, its hook, stop callbacks, destructors.
+bool Task::user_code_remains() const {
   return live_ || in_stop_callbacks_ != 0 || hook_runs_on() || disposal_ == Disposal::Posted ||
          disposal_ == Disposal::Running;
+}
+
+bool Task::runs_user_code() noexcept {
+  const base::Lock lock(mutex);
+  return user_code_remains();
 }
 
 StopReason Task::current_stop_reason() noexcept {

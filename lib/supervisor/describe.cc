@@ -4,10 +4,23 @@
 
 namespace engin::detail {
 
-TaskCounts Task::counts() noexcept {
-  const base::Lock lock(mutex);
-  return {attempt_, completed_, failed_};
+namespace {
+
+std::optional<Outcome::Kind> outcome_of(TaskState state) noexcept {
+  switch (state) {
+    case TaskState::Completed:
+      return Outcome::Completed;
+    case TaskState::Failed:
+    case TaskState::GaveUp:
+      return Outcome::Failed;
+    case TaskState::Stopped:
+      return Outcome::Stopped;
+    default:
+      return std::nullopt;
+  }
 }
+
+}  // namespace
 
 TaskSnapshot Task::describe() {
   TaskSnapshot out;
@@ -40,53 +53,50 @@ TaskSnapshot Task::describe() {
   if (window_) out.restarts_used = window_->used(out.taken);
   // The rest begins a new count; what is shown is what led to it.
   if (window_ && state_ == TaskState::CoolingDown && !retry_refused_) out.restarts_used = *out.restarts_allowed;
-  if (state_ == TaskState::Completed) out.outcome = Outcome::Completed;
-  if (state_ == TaskState::Failed || state_ == TaskState::GaveUp) out.outcome = Outcome::Failed;
-  if (state_ == TaskState::Stopped) out.outcome = Outcome::Stopped;
+  out.outcome = outcome_of(state_);
   return out;
 }
 
-void Task::add_stragglers(std::vector<Straggler>& out, const std::string& name, TimePoint now) const {
-  if (live_) out.push_back({id_, name, "body", now - began_});
-  if (hook_runs_on()) out.push_back({id_, name, "hook", now - hook_->started});
-  if (in_stop_callbacks_ != 0) out.push_back({id_, name, "stop callback", now - stop_asked_});
-  if (disposal_ == Disposal::Posted || disposal_ == Disposal::Running) {
-    out.push_back({id_, name, "destructor", now - since_});
-  }
-}
-
-void Task::name_stragglers(std::vector<Straggler>& out) {
-  const base::Lock lock(mutex);
-  add_stragglers(out, name(), core_.runtime().now());
-}
-
-ShutdownTask Task::report(std::vector<Straggler>& stragglers) {
-  ShutdownTask out;
-  out.id = id_;
-  out.name = name();
+void Task::add_stragglers(std::vector<Straggler>& out) const {
+  if (!user_code_remains()) return;
+  const std::string who = name();
   const TimePoint now = core_.runtime().now();
+  if (live_) out.push_back({id_, who, "body", now - began_});
+  if (hook_runs_on()) out.push_back({id_, who, "hook", now - hook_->started});
+  if (in_stop_callbacks_ != 0) out.push_back({id_, who, "stop callback", now - stop_asked_});
+  if (disposal_ == Disposal::Posted || disposal_ == Disposal::Running) {
+    out.push_back({id_, who, "destructor", now - since_});
+  }
+}
+
+void Task::look_at_end(TaskEnd& out, std::vector<Straggler>& stragglers, bool room_if_clean, bool room_if_not) {
   const base::Lock lock(mutex);
-  out.state = state_;
-  if (state_ == TaskState::Completed) out.outcome = Outcome::Completed;
-  if (state_ == TaskState::Failed || state_ == TaskState::GaveUp) out.outcome = Outcome::Failed;
-  if (state_ == TaskState::Stopped) out.outcome = Outcome::Stopped;
+  out.counts = {attempt_, completed_, failed_};
+  out.gone = gone_;
+  out.outcome = outcome_of(state_);
   out.hook = hook_result_;
+  out.clean = !user_code_remains() && is_ended(state_) && late_failures_ == 0 &&
+              (hook_result_ == HookResult::None || hook_result_ == HookResult::Returned);
+  add_stragglers(stragglers);
+  if (gone_ || !(out.clean ? room_if_clean : room_if_not)) return;
+  ShutdownTask& entry = out.entry.emplace();
+  entry.id = id_;
+  entry.name = name();
+  entry.state = state_;
+  entry.outcome = out.outcome;
+  entry.clean = out.clean;
+  entry.hook = hook_result_;
   if (hook_) {
-    out.hook_duration = hook_->duration;
-    out.hook_failure = hook_->failure;
+    entry.hook_duration = hook_->duration;
+    entry.hook_failure = hook_->failure;
   }
-  if (stop_latency_ >= Duration::zero()) out.stop_latency = stop_latency_;
-  out.late_failures = late_failures_;
-  if (late_failures_ > 0 || state_ == TaskState::Failed || state_ == TaskState::GaveUp) {
-    if (!failures_.empty()) out.failure = failures_.latest();
+  if (stop_latency_ >= Duration::zero()) entry.stop_latency = stop_latency_;
+  entry.late_failures = late_failures_;
+  if (late_failures_ > 0 || out.outcome == Outcome::Failed) {
+    if (!failures_.empty()) entry.failure = failures_.latest();
   } else if (attached_) {
-    out.failure = *attached_;
+    entry.failure = *attached_;
   }
-  const std::size_t before = stragglers.size();
-  add_stragglers(stragglers, out.name, now);
-  out.clean = stragglers.size() == before && is_ended(state_) && late_failures_ == 0 &&
-              (out.hook == HookResult::None || out.hook == HookResult::Returned);
-  return out;
 }
 
 void Task::announce(Section& section) noexcept { note(section, EventKind::Registered, since_); }

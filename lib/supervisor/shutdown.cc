@@ -367,26 +367,22 @@ void Core::build_report() noexcept {
   std::vector<ShutdownTask> clean;
   std::uint64_t started = 0, completed = 0, failed = 0, restarted = 0;
   for_each(*this, [&](Task& task) {
-    const TaskCounts counts = task.counts();
+    TaskEnd end;
     try {
-      if (task.is_gone()) {  // counted among those removed
-        task.name_stragglers(report.stragglers);
-        return;
-      }
-      started += counts.started;
-      completed += counts.completed;
-      failed += counts.failed;
-      restarted += counts.started > 0 ? counts.started - 1 : 0;
-      ++report.tasks_total;
-      ShutdownTask entry = task.report(report.stragglers);
-      if (entry.outcome == Outcome::Completed) ++report.tasks_completed;
-      if (entry.outcome == Outcome::Failed) ++report.tasks_failed;
-      if (entry.outcome == Outcome::Stopped) ++report.tasks_stopped;
-      if (entry.hook != HookResult::None && entry.hook != HookResult::Returned) ++report.bad_hooks;
-      auto& list = entry.clean ? clean : report.tasks;
-      if (list.size() < MaxEntries) list.push_back(std::move(entry));
+      task.look_at_end(end, report.stragglers, clean.size() < MaxEntries, report.tasks.size() < MaxEntries);
+      if (end.entry) (end.clean ? clean : report.tasks).push_back(std::move(*end.entry));
     } catch (...) {  // no memory: it is counted, and has no entry
     }
+    if (end.gone) return;  // counted among those removed
+    started += end.counts.started;
+    completed += end.counts.completed;
+    failed += end.counts.failed;
+    restarted += end.counts.started > 0 ? end.counts.started - 1 : 0;
+    ++report.tasks_total;
+    if (end.outcome == Outcome::Completed) ++report.tasks_completed;
+    if (end.outcome == Outcome::Failed) ++report.tasks_failed;
+    if (end.outcome == Outcome::Stopped) ++report.tasks_stopped;
+    if (end.hook != HookResult::None && end.hook != HookResult::Returned) ++report.bad_hooks;
   });
   try {
     for (ShutdownTask& entry : clean) {

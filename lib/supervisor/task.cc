@@ -195,6 +195,7 @@ void Task::run_outbox(Job& job) noexcept {
 Section::~Section() {
   Task& task = task_;
   Core& core = task.core_;
+  if (ended_) task.settle_end(*this);
   bool post_outbox = false;
   if (task.outbox_ && !deliver_here_ && !task.outbox_->events.empty() && !task.outbox_->delivering &&
       !task.outbox_->posted) {
@@ -209,10 +210,7 @@ Section::~Section() {
   if (post_outbox) core.runtime().post(task.outbox_->job, runtime::Lane::Control);
   if (forget_) core.forget(task);
   if (dispose_) task.dispose();
-  if (ended_) {
-    task.settle_end();
-    core.task_ended(task);
-  }
+  if (ended_) core.task_ended(task);
   if (wake_) {
     core.runtime().notify_waiters(&task);
     core.tell_destructor();

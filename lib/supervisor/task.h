@@ -54,6 +54,16 @@ struct TaskCounts {
   std::uint64_t started, completed, failed;
 };
 
+/// What a report counts of a task, and the task's entry if there is room for one.
+struct TaskEnd {
+  TaskCounts counts{};
+  bool gone = false;   // removed: its counts are among those of the removed
+  bool clean = false;  // as in ShutdownTask
+  std::optional<Outcome::Kind> outcome;
+  HookResult hook = HookResult::None;
+  std::optional<ShutdownTask> entry;
+};
+
 /// How far the destruction is of what belongs to the user: callable, hook, predicate, exceptions.
 enum class Disposal : std::uint8_t {
   None,    ///< the task may run (again)
@@ -141,12 +151,11 @@ class Task {
   bool is_gone() noexcept;
   bool ended_or_straggling() noexcept;
   TaskSnapshot describe();
-  TaskCounts counts() noexcept;
   void announce(Section& section) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  ShutdownTask report(std::vector<Straggler>& stragglers);
+  /// For the report: adds to `stragglers` what of it still runs. bad_alloc where a text finds no memory; the figures
+  /// are there all the same.
+  void look_at_end(TaskEnd& out, std::vector<Straggler>& stragglers, bool room_if_clean, bool room_if_not);
   bool runs_user_code() noexcept;
-  /// Of a removed task: what of it still runs.
-  void name_stragglers(std::vector<Straggler>& out);
 
   // --- attempt.cc
   /// Hands the first attempt to the ready queue.
@@ -282,13 +291,14 @@ class Task {
 
   // commands.cc
   void stop_as(StopReason reason, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void settle_end(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void leave_registry(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   bool hook_runs_on() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void hook_ran_out(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void begin_disposal(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void dispose() noexcept;
-  void add_stragglers(std::vector<Straggler>& out, const std::string& name, TimePoint now) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool user_code_remains() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void add_stragglers(std::vector<Straggler>& out) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   TaskState shown_state() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   /// Gives back a reference when the section has let go of the lock.
   static void unref_later(Section& section) noexcept;
