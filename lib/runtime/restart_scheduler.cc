@@ -27,15 +27,19 @@ void RestartScheduler::stop() noexcept {
   thread_.join();
 }
 
-void RestartScheduler::arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept {
+void RestartScheduler::arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept { rearm(timer, due, tag); }
+
+bool RestartScheduler::rearm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept {
   base::Lock lock(mutex_);
+  const bool was_armed = queue_.cancel(timer);
   queue_.arm(timer, due, tag);
   const TimePoint wake_at = queue_.wake_at();
-  if (wake_at >= sleeps_until_) return;
+  if (wake_at >= sleeps_until_) return was_armed;
   sleeps_until_ = wake_at;  // so that whoever arms something next need not wake it again
   alarm_.fetch_add(1, std::memory_order_relaxed);
   lock.unlock();
   base::futex_wake_all(alarm_);
+  return was_armed;
 }
 
 bool RestartScheduler::cancel(Timer& timer) noexcept {

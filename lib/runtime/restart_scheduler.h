@@ -32,6 +32,8 @@ class RestartScheduler {
   void stop() noexcept;
 
   void arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept;
+  /// Cancels it first; what cancel() says.
+  bool rearm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept;
   bool cancel(Timer& timer) noexcept;
   std::size_t pending() const noexcept;
 

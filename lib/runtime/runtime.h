@@ -98,6 +98,8 @@ class Runtime {
 
   /// Arms `timer`, which must not be armed. A time that has passed is due at once.
   virtual void arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept = 0;
+  /// The same for one that may be armed: as cancel() first, whose answer it gives.
+  virtual bool rearm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept = 0;
   /// True: it was armed and will not fire. False: it was not armed, or its `fire` has run, runs, or is about to.
   virtual bool cancel(Timer& timer) noexcept = 0;
 

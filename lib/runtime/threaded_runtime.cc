@@ -58,6 +58,9 @@ class ThreadedRuntime final : public Runtime, public std::enable_shared_from_thi
   std::string left_behind() const override { return pool_.here() != nullptr ? pool_.left_behind() : std::string(); }
 
   void arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept override { scheduler_.arm(timer, due, tag); }
+  bool rearm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept override {
+    return scheduler_.rearm(timer, due, tag);
+  }
   bool cancel(Timer& timer) noexcept override { return scheduler_.cancel(timer); }
 
   bool wait(const void* about, absl::FunctionRef<bool()> done, TimePoint deadline) override {

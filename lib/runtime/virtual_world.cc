@@ -129,6 +129,12 @@ void VirtualWorld::arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept 
   ++timer_count_;
 }
 
+bool VirtualWorld::rearm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept {
+  const bool was_armed = cancel(timer);
+  arm(timer, due, tag);
+  return was_armed;
+}
+
 bool VirtualWorld::cancel(Timer& timer) noexcept {
   if (!timers_.cancel(timer)) return false;
   --timer_count_;

@@ -86,6 +86,7 @@ class VirtualWorld final : public Runtime {
   void next_job(const JobType&) noexcept override {}
   std::string left_behind() const override { return {}; }
   void arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept override;
+  bool rearm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept override;
   bool cancel(Timer& timer) noexcept override;
   bool wait(const void* about, absl::FunctionRef<bool()> done, TimePoint deadline) override;
   void notify_waiters(const void* about) noexcept override;

@@ -22,7 +22,6 @@ void Task::start() noexcept {
 /// Hands the next attempt to the ready queue.
 void Task::schedule(TimePoint now, Section& section) {
   move_to(TaskEvent::Post, now, section);
-  due_ = TimePoint::max();
   if (queued_) return;  // the job still stands in the queue since an earlier call
   queued_ = true;
   strand_.purpose = Strand::Purpose::Begin;
@@ -137,14 +136,13 @@ bool Task::try_begin(TimePoint now, std::stop_source& fresh, std::unique_ptr<Fai
   stop_deadline_ = TimePoint::max();
   ++attempt_;
   began_ = now;
-  turn_ = {attempt_, now};
   if (token_.stop_possible() || fresh.stop_possible()) {
     std::swap(stop_source_, fresh);
     token_ = stop_source_.get_token();
   }
   if (options_->heartbeat_timeout > Duration::zero()) {
     last_beat_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-    arm_watch(detail::saturating_add(now, options_->heartbeat_timeout));
+    set_limit(strand_, detail::saturating_add(now, options_->heartbeat_timeout));
   }
   note(section, EventKind::AttemptStarted, now);
   return true;
@@ -193,12 +191,12 @@ Task::Next Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
   FailureMemory::Room room;
   bool retry = true;
   if (failed) {
-    text = FailureText::of(end, now, now - turn_.began, turn_.attempt);
+    text = FailureText::of(end, now, now - began_here(), attempt_here());
     room = failure_room();
     retry = ask_retry_if(end, text);
     if (options_->retry_if) now = core_.runtime().now();  // it may take its time, and the delay begins with its answer
   } else if (stopped_as_unresponsive()) {
-    text = FailureText::unresponsive(now, now - turn_.began, turn_.attempt);
+    text = FailureText::unresponsive(now, now - began_here(), attempt_here());
     room = failure_room();
   }
   Next next = Next::None;
@@ -211,7 +209,7 @@ Task::Next Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
     if (outbox_) now = std::max(now, outbox_->last_time);  // what was told meanwhile came first; delays begin after it
     const AttemptEnd what = classify_end(failed);
     live_ = false;
-    drop_watch();
+    set_limit(strand_, TimePoint::max());
     if (stop_requested_.load(std::memory_order_relaxed)) {
       stop_latency_ = now - stop_asked_;
       if (!ending_) end_straggling(now, section);
@@ -234,7 +232,6 @@ Task::Next Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
 }
 
 void Task::count_failure(const FailureText& text, RawEnd& end, FailureMemory::Room& room, Section& section) {
-  ++failed_;
   failures_.add(text, end, room, section.old_exception);
   count_late(section);
 }
@@ -279,7 +276,7 @@ void Task::reset_delays() {
 
 // Without the lock: only the strand's owner, who calls this, ever changes what is looked at.
 FailureMemory::Room Task::failure_room() noexcept ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  return failures_.wants_room() ? FailureMemory::make_room(failures_.is_first()) : FailureMemory::Room();
+  return failures_.wants_room() ? failures_.make_room() : FailureMemory::Room();
 }
 
 bool Task::stopped_as_unresponsive() noexcept {
@@ -377,10 +374,8 @@ bool Task::go_on_after(TaskEvent event, Duration delay, TimePoint now, Section& 
     return true;
   }
   move_to(event, now, section);
-  due_ = detail::saturating_add(now, delay);
-  ++strand_.epoch;
-  ref();
-  core_.runtime().arm(strand_.timer, due_, strand_.epoch);
+  strand_.wait_due = detail::saturating_add(now, delay);
+  set_timer(strand_);
   return false;
 }
 
@@ -406,7 +401,7 @@ void Task::note_end(Section& section, AttemptEnd what, TimePoint now, Decision d
   note(section, kinds[static_cast<int>(what)], now, [&](Event& e) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     e.decision = decision;
     e.delay = delay;
-    e.duration = now - turn_.began;
+    e.duration = now - began_here();
     if (what == AttemptEnd::Stopped) e.reason = stop_reason_;
     if (what == AttemptEnd::Failed) e.failure = failures_.latest();
     if (what == AttemptEnd::Stopped && attached_) e.failure = *attached_;

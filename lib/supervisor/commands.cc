@@ -52,7 +52,7 @@ void Task::shut_down(TimePoint limit) noexcept {
   const TimePoint now = core_.runtime().now();
   if (ending_ && live_ && stop_requested_.load(std::memory_order_relaxed) && limit < stop_deadline_) {
     stop_deadline_ = limit;
-    arm_watch(limit);
+    set_limit(strand_, limit);
   }
   stop_as(StopReason::Shutdown, now, section);
 }
@@ -67,8 +67,8 @@ RestartResult Task::restart() {
       streak_ = 0;
       if (state_ != TaskState::Queued) {
         if (std::exchange(restart_counted_, false)) window_->take_back();  // this one is not counted
-        drop_timer(strand_);
-        ++strand_.epoch;
+        strand_.wait_due = TimePoint::max();
+        set_timer(strand_);
         schedule(now, section);
       }
       return RestartResult::Started;
@@ -76,8 +76,7 @@ RestartResult Task::restart() {
       if (series_) {
         series_->call_now = true;
         if (strand_.parked && strand_.waits_on == nullptr) {
-          strand_.parked = false;
-          drop_timer(strand_);
+          unpark(strand_);
           strand_.purpose = Strand::Purpose::Resume;
           section.post(strand_.job, runtime::Lane::Ready);
         }
@@ -129,7 +128,7 @@ void Task::settle_end(Section& section) {
 
 void Task::leave_registry(Section& section) {
   gone_ = true;
-  core_.leave(*this, {attempt_, completed_, failed_});
+  core_.leave(*this, {attempt_, completed_, failures_.count()});
   begin_disposal(section);  // until that is over, whoever shuts down has to know of it
 }
 

@@ -34,7 +34,7 @@ TaskSnapshot Task::describe() {
   out.ready = ready_;
   out.started = attempt_;
   out.completed = completed_;
-  out.failed = failed_;
+  out.failed = failures_.count();
   out.restarted = attempt_ > 0 ? attempt_ - 1 : 0;
   if (!failures_.empty()) {
     out.last_failure = failures_.latest();
@@ -42,7 +42,8 @@ TaskSnapshot Task::describe() {
     out.last_failures = failures_.last();
   }
   const bool waits_for_restart = state_ == TaskState::Backoff || state_ == TaskState::CoolingDown;
-  if (due_ != TimePoint::max() || waits_for_restart) out.next_attempt = due_;
+  const bool waits_for_call = series_ && strand_.parked && strand_.waits_on == nullptr;
+  if (waits_for_call || waits_for_restart) out.next_attempt = strand_.wait_due;
   const bool ended_by_limit = state_ == TaskState::CoolingDown || state_ == TaskState::GaveUp;
   out.retry_refused = ended_by_limit && retry_refused_;
   out.queued = state_ == TaskState::Queued ? out.taken - since_ : queued_for_;
@@ -71,7 +72,7 @@ void Task::add_stragglers(std::vector<Straggler>& out) const {
 
 void Task::look_at_end(TaskEnd& out, std::vector<Straggler>& stragglers, bool room_if_clean, bool room_if_not) {
   const base::Lock lock(mutex);
-  out.counts = {attempt_, completed_, failed_};
+  out.counts = {attempt_, completed_, failures_.count()};
   out.gone = gone_;
   out.outcome = outcome_of(state_);
   out.hook = hook_result_;

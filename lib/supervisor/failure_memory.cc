@@ -82,77 +82,78 @@ Failure FailureText::with(std::exception_ptr exception, absl::Status status) con
   return Failure(type, std::string_view(text, size), std::move(exception), std::move(status), time, uptime, attempt);
 }
 
-FailureMemory::Room FailureMemory::make_room(bool first) noexcept {
+FailureMemory::Room FailureMemory::make_room() const noexcept {
   Room room;
-  if (first) {
-    room.only.reset(new (std::nothrow) FailureText);
-  } else {
-    room.history.reset(new (std::nothrow) Room::History);
-    if (!room.history) room.only.reset(new (std::nothrow) FailureText);
-  }
+  if (!kept_) room.kept.reset(new (std::nothrow) Kept);
+  if (count_ > 0) room.history.reset(new (std::nothrow) History);
   return room;
 }
 
 void FailureMemory::add(const FailureText& text, RawEnd& end, Room& room, std::exception_ptr& old) noexcept {
+  ++count_;
   // A kept bad_alloc would hold on to the emergency memory that the next one needs. What is of the same type as the one
   // that is kept is none.
   const FailureText* const before = newest();
   const bool keep =
-      (exception_ && before != nullptr && before->type == text.type) || !base::is_bad_alloc(end.exception);
-  if (!history_ && room.history) {
-    history_ = std::move(room.history);
-    if (only_) {
-      history_->first[0] = history_->last[0] = *only_;
-      history_->count = 1;
+      (before != nullptr && kept_->exception && before->type == text.type) || !base::is_bad_alloc(end.exception);
+  if (!kept_) kept_ = std::move(room.kept);
+  if (!kept_) return;
+  if (!kept_->history && room.history) {
+    kept_->history = std::move(room.history);
+    if (before != nullptr) {
+      kept_->history->first[0] = kept_->history->last[0] = *before;
+      kept_->history->count = 1;
     }
   }
-  if (!history_ && !only_) only_ = std::move(room.only);
-  ++count_;
-  if (history_) {
-    auto& h = *history_;
+  if (kept_->history) {
+    auto& h = *kept_->history;
     if (h.count < h.first.size()) h.first[h.count] = text;
     h.last[h.count % h.last.size()] = text;
     ++h.count;
-  } else if (only_) {
-    *only_ = text;
+  } else {
+    kept_->only = text;
   }
-  old = std::exchange(exception_, nullptr);
-  if (keep) exception_ = std::move(end.exception);
-  status_ = std::move(end.status);
+  old = std::exchange(kept_->exception, nullptr);
+  if (keep) kept_->exception = std::move(end.exception);
+  kept_->status = std::move(end.status);
 }
 
 const FailureText* FailureMemory::newest() const noexcept {
-  return history_ ? &history_->last[(history_->count - 1) % history_->last.size()] : only_.get();
+  if (!kept_) return nullptr;
+  if (const auto& h = kept_->history) return &h->last[(h->count - 1) % h->last.size()];
+  return &kept_->only;
 }
 
 Failure FailureMemory::latest() const {
   const FailureText* text = newest();
   if (text == nullptr) {
-    return Failure(nullptr, "(no memory to keep what it was)", exception_, status_, TimePoint(), Duration(), 0);
+    return Failure(nullptr, "(no memory to keep what it was)", nullptr, absl::OkStatus(), TimePoint(), Duration(), 0);
   }
-  return text->with(exception_, status_);
+  return text->with(kept_->exception, kept_->status);
 }
 
 std::vector<Failure> FailureMemory::first() const {
   std::vector<Failure> out;
-  if (history_) {
-    const auto n = std::min<std::uint64_t>(history_->count, history_->first.size());
-    for (std::uint64_t i = 0; i < n; ++i) out.push_back(history_->first[i].with(nullptr, absl::OkStatus()));
-  } else if (only_) {
-    out.push_back(only_->with(nullptr, absl::OkStatus()));
+  if (kept_ && kept_->history) {
+    const auto& h = *kept_->history;
+    const auto n = std::min<std::uint64_t>(h.count, h.first.size());
+    for (std::uint64_t i = 0; i < n; ++i) out.push_back(h.first[i].with(nullptr, absl::OkStatus()));
+  } else if (const FailureText* const only = newest()) {
+    out.push_back(only->with(nullptr, absl::OkStatus()));
   }
   return out;
 }
 
 std::vector<Failure> FailureMemory::last() const {
   std::vector<Failure> out;
-  if (history_) {
-    const auto n = std::min<std::uint64_t>(history_->count, history_->last.size());
-    for (std::uint64_t i = history_->count - n; i < history_->count; ++i) {
-      out.push_back(history_->last[i % history_->last.size()].with(nullptr, absl::OkStatus()));
+  if (kept_ && kept_->history) {
+    const auto& h = *kept_->history;
+    const auto n = std::min<std::uint64_t>(h.count, h.last.size());
+    for (std::uint64_t i = h.count - n; i < h.count; ++i) {
+      out.push_back(h.last[i % h.last.size()].with(nullptr, absl::OkStatus()));
     }
-  } else if (only_) {
-    out.push_back(only_->with(nullptr, absl::OkStatus()));
+  } else if (const FailureText* const only = newest()) {
+    out.push_back(only->with(nullptr, absl::OkStatus()));
   }
   return out;
 }

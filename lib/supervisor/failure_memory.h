@@ -54,41 +54,47 @@ struct FailureText {
 /// The latest failure with its exception; the first and the last sixteen as text, from the second failure on. Where
 /// memory for that cannot be had, the failure is counted all the same, and the history has a gap.
 class FailureMemory {
+  struct History {
+    static constexpr std::size_t Kept = 16;
+    std::array<FailureText, Kept> first;
+    std::array<FailureText, Kept> last;  // a ring
+    std::uint64_t count = 0;
+  };
+  struct Kept {
+    FailureText only;  // until there is a history
+    std::exception_ptr exception;
+    absl::Status status;
+    std::unique_ptr<History> history;
+  };
+
  public:
   /// Room for what the next failure needs. Allocates: not under a lock.
   struct Room {
-    struct History {
-      static constexpr std::size_t Kept = 16;
-      std::array<FailureText, Kept> first;
-      std::array<FailureText, Kept> last;  // a ring
-      std::uint64_t count = 0;
-    };
-    std::unique_ptr<FailureText> only;
+    std::unique_ptr<Kept> kept;
     std::unique_ptr<History> history;
   };
-  bool wants_room() const noexcept { return !history_ && (!only_ || count_ > 0); }
-  static Room make_room(bool first) noexcept;
+  bool wants_room() const noexcept { return !kept_ || !kept_->history; }
+  Room make_room() const noexcept;
 
   /// Keeps it, and takes exception and Status out of `end`. The exception that it takes the place of goes to `old`, to
   /// be destroyed outside the lock.
   void add(const FailureText& text, RawEnd& end, Room& room, std::exception_ptr& old) noexcept;
 
+  std::uint64_t count() const noexcept { return count_; }
   bool empty() const noexcept { return count_ == 0; }
-  bool is_first() const noexcept { return count_ == 0; }
   Failure latest() const;
   std::vector<Failure> first() const;
   std::vector<Failure> last() const;
   /// Hands out the exception that is kept.
-  std::exception_ptr take_exception() noexcept { return std::exchange(exception_, nullptr); }
+  std::exception_ptr take_exception() noexcept {
+    return kept_ ? std::exchange(kept_->exception, nullptr) : std::exception_ptr();
+  }
 
  private:
-  std::uint64_t count_ = 0;
   const FailureText* newest() const noexcept;
 
-  std::unique_ptr<FailureText> only_;  // until there is a history
-  std::exception_ptr exception_;
-  absl::Status status_;
-  std::unique_ptr<Room::History> history_;
+  std::uint64_t count_ = 0;
+  std::unique_ptr<Kept> kept_;  // from the first failure on
 };
 
 }  // namespace engin::detail

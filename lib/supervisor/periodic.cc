@@ -18,6 +18,7 @@ TimePoint due_time(TimePoint base, Duration period, std::uint64_t n) noexcept {
 
 void Task::begin_series(TimePoint now) noexcept {
   series_->base = detail::saturating_add(now, series_->spec.options.first);
+  series_->call_began = now;
   series_->index = 0;
   series_->next = series_->scheduled = detail::saturating_add(series_->base, call_jitter());
   series_->in_call = false;
@@ -32,14 +33,13 @@ bool Task::run_series(bool resumed, RawEnd& end) noexcept {
       if (!await_call()) return false;
       if (stop_reached(strand_)) return true;
       const TimePoint now = core_.runtime().now();
-      turn_.began = now;
+      series_->call_began = now;
       if (options_->heartbeat_timeout > Duration::zero()) last_beat_.store(now.time_since_epoch().count());
       series_->in_call = true;
       take_turn(now);
       series_->asked = false;
       const base::Lock lock(mutex);
       series_->call_now = false;
-      due_ = TimePoint::max();
     }
     if (!call(resume_call, end)) return false;
     resume_call = false;
@@ -72,7 +72,7 @@ bool Task::end_call(RawEnd& end) noexcept {
   FailureMemory::Room room;
   if (failed) {
     if (options_->on_exception == OnException::Shutdown) return false;
-    text = FailureText::of(end, now, now - turn_.began, turn_.attempt);
+    text = FailureText::of(end, now, now - series_->call_began, attempt_here());
     room = failure_room();
     series_->refused = !ask_retry_if(end, text);
     series_->asked = true;
@@ -92,7 +92,7 @@ bool Task::end_call(RawEnd& end) noexcept {
       count_failure(text, end, room, section);
       note_end(section, AttemptEnd::Failed, now, Decision::Ignore);
     } else {
-      const Duration delay = options_->backoff.delay(streak_ + 1, core_.random(id_, attempt_ + failed_));
+      const Duration delay = options_->backoff.delay(streak_ + 1, core_.random(id_, attempt_ + failures_.count()));
       const TimePoint next = std::min(series_->next, detail::saturating_add(now, delay));
       if (!restart_allowed(next)) return false;
       count_failure(text, end, room, section);
@@ -111,7 +111,7 @@ Duration Task::call_jitter() const noexcept {
   const auto span = static_cast<std::uint64_t>(series_->spec.options.jitter.count());
   if (span == 0) return Duration::zero();
   return Duration(
-      static_cast<Duration::rep>(core_.random(id_, turn_.attempt * 1'000'003 + series_->index) % (span + 1)));
+      static_cast<Duration::rep>(core_.random(id_, attempt_here() * 1'000'003 + series_->index) % (span + 1)));
 }
 
 /// The first call of the schedule that is certainly not due by `now`, whatever its jitter.

@@ -18,10 +18,9 @@ void Task::begin_stop(StopReason reason, TimePoint now, Section& section) {
   // Of the live attempt the reason stays as it was requested; what was requested of an earlier one is over.
   if (!live_ || !stop_requested_.load(std::memory_order_relaxed)) stop_reason_ = reason;
   if (!live_) {
-    // A pending restart is cancelled here; a timer that is about to fire finds another epoch.
-    drop_timer(strand_);
-    ++strand_.epoch;
-    due_ = TimePoint::max();
+    // A pending restart is cancelled here.
+    strand_.wait_due = TimePoint::max();
+    set_timer(strand_);
     tell_stopped_ = end_event_ == TaskEvent::EndStopped;
   }
   move_to(TaskEvent::BeginStop, now, section);
@@ -81,14 +80,12 @@ void Task::run_hook(runtime::Job& job) noexcept {
         hook.expired = false;
       }
       hook.started = now;
-      ++hook.turn;
       // Half of what is left, so that the body has the other half.
       Duration time = task.options_->hook_timeout;
       const TimePoint limit = task.stop_limit();
       if (limit != TimePoint::max()) time = std::min(time, std::max(Duration::zero(), (limit - now) / 2));
       hook.deadline = detail::saturating_add(now, time);
-      task.ref();
-      task.core_.runtime().arm(hook.limit, hook.deadline, hook.turn);
+      task.set_limit(hook.strand, hook.deadline);
       task.note(section, EventKind::HookStarted, now);
       body = hook.hook.body();
     }
@@ -131,7 +128,7 @@ void Task::hook_over(RawEnd& end) noexcept {
   hook_stage_ = HookStage::Over;
   hook_result_ = end.kind == RawEnd::Kind::Returned ? HookResult::Returned : HookResult::Failed;
   hook_->failure = std::move(failure);
-  if (core_.runtime().cancel(hook_->limit)) unref_later(section);
+  set_limit(hook_->strand, TimePoint::max());
   const HookResult result = hook_result_;
   note(section, EventKind::HookEnded, now, [&](Event& e) {
     e.hook = result;
@@ -141,14 +138,8 @@ void Task::hook_over(RawEnd& end) noexcept {
   go_on_stopping(now, section);
 }
 
-void Task::hook_due(runtime::Timer& timer, std::uint32_t turn) noexcept {
-  HookRun& hook = HookRun::of(timer);
-  Task& task = hook.strand.task();
-  Section section(task);
-  if (hook.turn == turn && task.hook_stage_ == HookStage::Running) {
-    task.hook_timed_out(task.core_.runtime().now(), section);
-  }
-  task.unref_later(section);
+void Task::hook_overdue(TimePoint now, Section& section) {
+  if (hook_stage_ == HookStage::Running) hook_timed_out(now, section);
 }
 
 void Task::hook_timed_out(TimePoint now, Section& section) {
@@ -214,7 +205,7 @@ void Task::note_stop_request(TimePoint now, Section& section) {
   stop_requested_.store(true, std::memory_order_release);
   stop_asked_ = now;
   stop_deadline_ = std::min(detail::saturating_add(now, options_->stop_timeout), std::max(now, stop_limit()));
-  arm_watch(stop_deadline_);
+  set_limit(strand_, stop_deadline_);
   const StopReason reason = stop_reason_;
   note(section, EventKind::StopRequested, now, [&](Event& e) { e.reason = reason; });
 }
@@ -273,7 +264,7 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
 void Task::finish_stop(TimePoint now, Section& section) {
   if (in_stop_callbacks_ != 0) return;  // run_stop_job() comes back here
   end_straggling(now, section);
-  drop_watch();
+  set_limit(strand_, TimePoint::max());
   ending_ = false;
   if (tell_stopped_) {
     tell_stopped_ = false;
@@ -292,32 +283,13 @@ void Task::finish_stop(TimePoint now, Section& section) {
   move_to(end_event_, now, section);
 }
 
-void Task::arm_watch(TimePoint due) {
-  drop_watch();
-  ref();
-  watch_armed_ = true;
-  core_.runtime().arm(watch_, due, watch_tag_);
-}
-
-void Task::drop_watch() {
-  if (!std::exchange(watch_armed_, false)) return;
-  ++watch_tag_;
-  if (core_.runtime().cancel(watch_)) unref();  // never the last: the caller holds one
-}
-
-void Task::watch_due(runtime::Timer& timer, std::uint32_t tag) noexcept {
-  Task& task = of_watch(timer);
-  Section section(task);
-  if (task.watch_armed_ && task.watch_tag_ == tag) {
-    task.watch_armed_ = false;
-    const TimePoint now = task.core_.runtime().now();
-    if (task.stop_requested_.load(std::memory_order_relaxed)) {
-      if (task.live_ || task.in_stop_callbacks_ != 0) task.become_straggler(now, section);
-    } else if (task.live_) {
-      task.check_heartbeat(now, section);
-    }
+/// The attempt did not end within its stop's time; or it is time to look at its heartbeat.
+void Task::body_overdue(TimePoint now, Section& section) {
+  if (stop_requested_.load(std::memory_order_relaxed)) {
+    if (live_ || in_stop_callbacks_ != 0) become_straggler(now, section);
+  } else if (live_) {
+    check_heartbeat(now, section);
   }
-  task.unref_later(section);
 }
 
 void Task::become_straggler(TimePoint now, Section& section) {
@@ -355,13 +327,13 @@ void Task::end_straggling(TimePoint now, Section& section) {
 
 void Task::check_heartbeat(TimePoint now, Section& section) {
   if (series_ && !series_->in_call) {  // nothing runs that could give a beat
-    arm_watch(detail::saturating_add(now, options_->heartbeat_timeout));
+    set_limit(strand_, detail::saturating_add(now, options_->heartbeat_timeout));
     return;
   }
   const TimePoint last{Duration(last_beat_.load(std::memory_order_relaxed))};
   const TimePoint due = detail::saturating_add(last, options_->heartbeat_timeout);
   if (now < due) {
-    arm_watch(due);
+    set_limit(strand_, due);
     return;
   }
   if (last != stalled_since_) {
@@ -374,7 +346,7 @@ void Task::check_heartbeat(TimePoint now, Section& section) {
       return;
     }
   }
-  arm_watch(detail::saturating_add(now, options_->heartbeat_timeout));
+  set_limit(strand_, detail::saturating_add(now, options_->heartbeat_timeout));
 }
 
 void Task::give_up_at_deadline() noexcept {

@@ -1,5 +1,6 @@
 #include "supervisor/strand.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engin/errors.h"
@@ -50,9 +51,10 @@ void Strand::begin(PromiseBase& root) noexcept {
 
 bool Strand::run_frames() noexcept {
   for (;;) {
+    waits_on = nullptr;
     std::exchange(next_, nullptr).resume();
     if (finished_) return true;
-    if (Wait* const wait = std::exchange(noted_, nullptr)) {
+    if (Wait* const wait = waits_on) {
       // Set first: once the wait is armed, whoever claims it resumes from here.
       next_ = wait->frame;
       if (!wait->arm(*wait, *this)) return false;
@@ -74,27 +76,21 @@ bool Task::stop_reached(const Strand& strand) const noexcept {
 bool Task::park(Strand& strand, Wait* wait, TimePoint due, std::uint32_t* epoch) noexcept {
   const base::Lock lock(mutex);
   if ((wait == nullptr || !wait->ignore_stop) && stop_reached(strand)) return true;
-  if (wait == nullptr) {
-    if (series_->call_now) return true;
-    due_ = due;
-  }
+  if (wait == nullptr && series_->call_now) return true;
   strand.parked = true;
   strand.waits_on = wait;
   ++strand.epoch;
   if (epoch != nullptr) *epoch = strand.epoch;
-  if (due != TimePoint::max()) {
-    ref();
-    core_.runtime().arm(strand.timer, due, strand.epoch);
-  }
+  strand.wait_due = due;
+  set_timer(strand);
   return false;
 }
 
 bool Task::take_off(Strand& strand, std::uint32_t epoch, Wait::Result result) noexcept {
   const base::Lock lock(mutex);
   if (!strand.parked || strand.epoch != epoch) return false;
-  strand.parked = false;
   if (strand.waits_on != nullptr) strand.waits_on->result = result;
-  drop_timer(strand);
+  unpark(strand);
   return true;
 }
 
@@ -112,9 +108,14 @@ bool Task::end_wait(Strand& strand) noexcept {
     if (strand.waits_on->ignore_stop) return false;
     strand.waits_on->result = Wait::Result::Stopped;
   }
-  strand.parked = false;
-  drop_timer(strand);
+  unpark(strand);
   return true;
+}
+
+void Task::unpark(Strand& strand) {
+  strand.parked = false;
+  strand.wait_due = TimePoint::max();
+  set_timer(strand);
 }
 
 void Task::resume_later(Strand& strand, runtime::Lane lane) noexcept {
@@ -149,30 +150,59 @@ const std::stop_token& Task::token() {
   return token_ = stop_source_.get_token();
 }
 
-void Task::drop_timer(Strand& strand) {
-  if (core_.runtime().cancel(strand.timer)) unref();
+/// One timer stands for both times of a strand. While it is armed it holds a reference.
+void Task::set_timer(Strand& strand) {
+  const TimePoint due = std::min(strand.wait_due, strand.limit);
+  if (strand.timer_armed ? strand.timer.due == due : due == TimePoint::max()) return;
+  runtime::Runtime& runtime = core_.runtime();
+  strand.timer_armed = due != TimePoint::max();
+  // The caller holds a reference, so it does not matter in which order these come and go. What fires just now gives
+  // back its own.
+  if (!strand.timer_armed) {
+    if (runtime.cancel(strand.timer)) unref();
+  } else if (!runtime.rearm(strand.timer, due, strand.timer.tag + 1)) {
+    ref();
+  }
 }
 
-void Task::strand_due(runtime::Timer& timer, std::uint32_t epoch) noexcept {
+void Task::set_limit(Strand& strand, TimePoint due) {
+  strand.limit = due;
+  set_timer(strand);
+}
+
+void Task::strand_due(runtime::Timer& timer, std::uint32_t tag) noexcept {
   Strand& strand = Strand::of(timer);
   Task& task = strand.task();
   bool resume = false;
   {
     Section section(task);
-    if (strand.epoch == epoch) {
-      if (strand.parked) {
-        strand.parked = false;
-        if (strand.waits_on != nullptr) strand.waits_on->result = Wait::Result::TimedOut;
-        resume = true;
-      } else if (&strand == &task.strand_ &&
-                 (task.state_ == TaskState::Backoff || task.state_ == TaskState::CoolingDown) &&
-                 !task.core_.shutting_down()) {
-        task.schedule(task.core_.runtime().now(), section);
+    if (strand.timer_armed && timer.tag == tag) {  // else it has been set anew meanwhile
+      strand.timer_armed = false;
+      if (strand.wait_due <= timer.due) resume = task.wait_is_over(strand, section);
+      if (strand.limit <= timer.due) {
+        strand.limit = TimePoint::max();
+        const TimePoint now = task.core_.runtime().now();
+        task.is_body(strand) ? task.body_overdue(now, section) : task.hook_overdue(now, section);
       }
+      task.set_timer(strand);
     }
   }
   if (resume) task.resume_later(strand, runtime::Lane::Ready);
   task.unref();  // frees memory at most: what is the user's went when the task was disposed of
+}
+
+/// True: the caller resumes the strand.
+bool Task::wait_is_over(Strand& strand, Section& section) {
+  strand.wait_due = TimePoint::max();
+  if (strand.parked) {
+    strand.parked = false;
+    if (strand.waits_on != nullptr) strand.waits_on->result = Wait::Result::TimedOut;
+    return true;
+  }
+  if ((state_ == TaskState::Backoff || state_ == TaskState::CoolingDown) && !core_.shutting_down()) {
+    schedule(core_.runtime().now(), section);
+  }
+  return false;
 }
 
 }  // namespace engin::detail

@@ -40,27 +40,29 @@ class Strand {
 
   void continue_with(std::coroutine_handle<> frame) noexcept { next_ = frame; }
   void finish_root() noexcept { finished_ = true; }
-  void note(Wait& wait) noexcept { noted_ = &wait; }
+  void note(Wait& wait) noexcept { waits_on = &wait; }
 
  private:
   Task& task_;
 
  public:
   runtime::Job job;
-  runtime::Timer timer;
+  runtime::Timer timer;  // armed for the earlier one of the two below; Task::set_timer()
 
   // Guarded by the task's lock.
-  std::uint32_t epoch = 0;   // of the latest parking or arming; a timer with another one is late
-  bool parked = false;       // claimable
-  Wait* waits_on = nullptr;  // while parked; null: a periodic task between calls
+  TimePoint wait_due = TimePoint::max();  // what it waits for, or the next attempt
+  TimePoint limit = TimePoint::max();     // how long a hook may take, or a stop; before that, the next look at the beat
+  std::uint32_t epoch = 0;                // of the latest parking
+  bool parked = false;                    // claimable
+  bool timer_armed = false;
 
   Purpose purpose = Purpose::Begin;  // of the job when it runs next
+  Wait* waits_on = nullptr;          // the lock's while parked; null: a periodic task between calls
   std::uint16_t cut_short = 0;       // waits in a row that stop ended
 
  private:
   bool finished_ = false;
   std::coroutine_handle<> next_;
-  Wait* noted_ = nullptr;
   PromiseBase* root_ = nullptr;
 };
 

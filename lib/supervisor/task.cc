@@ -43,10 +43,8 @@ Owner& owner_of(Part& part, std::size_t offset) noexcept {
 
 Strand& Strand::of(Job& part) noexcept { return owner_of<Strand>(part, offsetof(Strand, job)); }
 Strand& Strand::of(Timer& part) noexcept { return owner_of<Strand>(part, offsetof(Strand, timer)); }
-HookRun& HookRun::of(Timer& part) noexcept { return owner_of<HookRun>(part, offsetof(HookRun, limit)); }
 HookRun& HookRun::of(Job& part) noexcept { return owner_of<HookRun>(part, offsetof(HookRun, expire_job)); }
 Task& Task::of_stop_job(Job& part) noexcept { return owner_of<Task>(part, offsetof(Task, stop_job_)); }
-Task& Task::of_watch(Timer& part) noexcept { return owner_of<Task>(part, offsetof(Task, watch_)); }
 
 #pragma GCC diagnostic pop
 
@@ -69,7 +67,6 @@ std::string place_text(const std::source_location& where) {
 HookRun::HookRun(Task& task, Hook h)
     : hook(std::move(h)),
       strand(task, Task::hook_job, &Task::strand_due),
-      limit(&Task::hook_due),
       expire_job(Task::expire_job),
       token(source.get_token()) {}
 
@@ -83,7 +80,6 @@ Task::Task(Core& core, BodyPtr body, std::unique_ptr<TaskOptions> options, const
       where_(where),
       strand_(*this, body_job(*body_, *options_, periodic != nullptr), &strand_due),
       stop_job_(stop_job),
-      watch_(&watch_due),
       since_(core.runtime().now()) {
   if (periodic != nullptr) {
     series_ = std::make_unique<Series>();

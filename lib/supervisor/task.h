@@ -76,17 +76,14 @@ enum class Disposal : std::uint8_t {
 /// A task's hook and all that it takes to run it; made when the task is supervised, if it has one.
 struct HookRun {
   HookRun(Task& task, Hook h);
-  static HookRun& of(runtime::Timer& limit) noexcept;
   static HookRun& of(runtime::Job& expire_job) noexcept;
 
   Hook hook;
   Strand strand;
-  runtime::Timer limit;
   runtime::Job expire_job;  // fires the hook's token
   // Guarded by the task's lock.
   std::stop_source source;
   std::stop_token token;
-  std::uint32_t turn = 0;  // counts runs; a late timer carries an older one
   bool executing = false;  // from the first instruction to the last, past a timeout too
   bool expired = false;    // its token fires or has fired
   bool expiring = false;   // expire_job is under way
@@ -100,7 +97,8 @@ struct HookRun {
 struct Series {
   PeriodicSpec spec;
   // Owned by whoever owns the strand.
-  TimePoint base{};                   // the phase: first due time of this attempt
+  TimePoint base{};  // the phase: first due time of this attempt
+  TimePoint call_began{};
   std::uint64_t index = 0;            // of the next scheduled call
   TimePoint scheduled{};              // when that is to be made
   TimePoint next{};                   // when the next call is to be made: then, or earlier after a failure
@@ -189,10 +187,8 @@ class Task {
   // --- stop.cc
   static void run_hook(runtime::Job& job) noexcept;
   static const runtime::JobType plain_job, blocking_job, step_job, hook_job, expire_job, stop_job, outbox_job;
-  static void hook_due(runtime::Timer& timer, std::uint32_t turn) noexcept;
   static void expire_hook(runtime::Job& job) noexcept;
   static void run_stop_job(runtime::Job& job) noexcept;
-  static void watch_due(runtime::Timer& timer, std::uint32_t tag) noexcept;
   /// The deadline of everything came: what has not started is NotStarted, what has not ended is a straggler.
   void give_up_at_deadline() noexcept;
 
@@ -211,6 +207,12 @@ class Task {
   friend struct HookRun;
 
   std::int64_t now_count() const noexcept;
+  // For the strand's owner, who alone changes these, under the lock.
+  std::uint64_t attempt_here() const noexcept ABSL_NO_THREAD_SAFETY_ANALYSIS { return attempt_; }
+  /// When the attempt began; of a periodic task, the call.
+  TimePoint began_here() const noexcept ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return series_ ? series_->call_began : began_;
+  }
   void move_to(TaskEvent event, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   using Fill = absl::FunctionRef<void(Event&)>;
   /// Puts an event into the outbox, if anybody observes.
@@ -218,6 +220,12 @@ class Task {
   void note(Section& section, EventKind kind, TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     note(section, kind, now, [](Event&) {});
   }
+
+  // strand.cc
+  void set_timer(Strand& strand) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void set_limit(Strand& strand, TimePoint due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void unpark(Strand& strand) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool wait_is_over(Strand& strand, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
   // attempt.cc
   void run(bool resumed) noexcept;
@@ -249,7 +257,6 @@ class Task {
   void shut_all_down(ShutdownCause::Kind kind, Section& section, std::string_view reason = {})
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void schedule(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  void drop_timer(Strand& strand) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   Duration next_delay(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   Standing standing() const noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   bool stop_begun() const noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
@@ -269,7 +276,6 @@ class Task {
 
   // stop.cc
   static Task& of_stop_job(runtime::Job& job) noexcept;
-  static Task& of_watch(runtime::Timer& timer) noexcept;
   void begin_stop(StopReason reason, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void launch_hook(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void hook_over(RawEnd& end) noexcept;
@@ -281,8 +287,8 @@ class Task {
   bool stop_request_due() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void finish_stop(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   TimePoint stop_limit() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  void arm_watch(TimePoint due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  void drop_watch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void body_overdue(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void hook_overdue(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void become_straggler(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void count_off() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void count_again() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
@@ -319,15 +325,9 @@ class Task {
 
   Strand strand_;
   runtime::Job stop_job_;  // request of stop; later, disposal
-  runtime::Timer watch_;   // heartbeat; once stopping: the stop timeout
 
   std::stop_source stop_source_ ABSL_GUARDED_BY(mutex){std::nostopstate};
-  std::stop_token token_;  // of the live attempt, once it was asked for; the strand owner's
-  struct Turn {
-    std::uint64_t attempt = 0;
-    TimePoint began{};  // the attempt; of a periodic task, the call
-  };
-  Turn turn_;                                // the strand owner's
+  std::stop_token token_;                    // of the live attempt, once it was asked for; the strand owner's
   std::atomic<bool> stop_requested_{false};  // written under the lock
   std::atomic<std::int64_t> last_beat_{0};
 
@@ -346,7 +346,6 @@ class Task {
   bool hook_of_straggler_ ABSL_GUARDED_BY(mutex) = false;  // shutdown waits for it, though not for the attempt
   bool gone_ ABSL_GUARDED_BY(mutex) = false;               // removed; in the registry until all of it is destroyed
   Disposal disposal_ ABSL_GUARDED_BY(mutex) = Disposal::None;
-  bool watch_armed_ ABSL_GUARDED_BY(mutex) = false;
   HookStage hook_stage_ ABSL_GUARDED_BY(mutex) = HookStage::None;
   HookResult hook_result_ ABSL_GUARDED_BY(mutex) = HookResult::None;
   StopReason stop_reason_ ABSL_GUARDED_BY(mutex) = StopReason::None;
@@ -354,19 +353,16 @@ class Task {
   bool retry_refused_ ABSL_GUARDED_BY(mutex) = false;                   // at the latest limit
   bool outcome_fixed_ ABSL_GUARDED_BY(mutex) = false;  // retry_if is being asked about this attempt's failure
   std::uint32_t stops_over_ ABSL_GUARDED_BY(mutex) = 0;
-  std::uint32_t watch_tag_ ABSL_GUARDED_BY(mutex) = 0;
   TimePoint stalled_since_ ABSL_GUARDED_BY(mutex) = TimePoint::min();  // the last beat before the stall reported last
 
   std::uint64_t attempt_ ABSL_GUARDED_BY(mutex) = 0;
   std::uint64_t completed_ ABSL_GUARDED_BY(mutex) = 0;
-  std::uint64_t failed_ ABSL_GUARDED_BY(mutex) = 0;
   std::uint64_t late_failures_ ABSL_GUARDED_BY(mutex) = 0;  // after shutdown began
   std::uint64_t streak_ ABSL_GUARDED_BY(mutex) = 0;         // restarts in a row, for the backoff
   TimePoint since_ ABSL_GUARDED_BY(mutex){};
-  TimePoint began_ ABSL_GUARDED_BY(mutex){};  // the attempt; periodic: the call
+  TimePoint began_ ABSL_GUARDED_BY(mutex){};  // the attempt
   TimePoint ready_at_ ABSL_GUARDED_BY(mutex){};
   TimePoint stop_asked_ ABSL_GUARDED_BY(mutex){};
-  TimePoint due_ ABSL_GUARDED_BY(mutex) = TimePoint::max();  // the next attempt, or call
   TimePoint stop_deadline_ ABSL_GUARDED_BY(mutex) = TimePoint::max();
   TimePoint limit_ ABSL_GUARDED_BY(mutex) = TimePoint::max();  // of its slice of the shutdown
   Duration queued_for_ ABSL_GUARDED_BY(mutex){};
