@@ -129,7 +129,6 @@ bool Task::try_begin(TimePoint now, std::stop_source& fresh, std::unique_ptr<Fai
   move_to(TaskEvent::Begin, now, section);
   live_ = true;
   ready_ = false;
-  stalled_since_ = TimePoint::min();
   outcome_fixed_ = false;
   stop_requested_.store(false, std::memory_order_relaxed);
   stop_reason_ = StopReason::None;
@@ -140,8 +139,9 @@ bool Task::try_begin(TimePoint now, std::stop_source& fresh, std::unique_ptr<Fai
     std::swap(stop_source_, fresh);
     token_ = stop_source_.get_token();
   }
-  if (options_->heartbeat_timeout > Duration::zero()) {
-    last_beat_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  if (heartbeat_) {
+    heartbeat_->stalled_since = TimePoint::min();
+    beat(now);
     set_limit(strand_, detail::saturating_add(now, options_->heartbeat_timeout));
   }
   note(section, EventKind::AttemptStarted, now);
@@ -421,7 +421,9 @@ ShutdownCause Task::make_cause(ShutdownCause::Kind kind, std::string_view reason
   return cause;
 }
 
-std::int64_t Task::now_count() const noexcept { return core_.runtime().now().time_since_epoch().count(); }
+void Task::beat() noexcept {
+  if (heartbeat_) beat(core_.runtime().now());
+}
 
 void Task::mark_ready() {
   {

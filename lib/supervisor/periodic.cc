@@ -34,7 +34,7 @@ bool Task::run_series(bool resumed, RawEnd& end) noexcept {
       if (stop_reached(strand_)) return true;
       const TimePoint now = core_.runtime().now();
       series_->call_began = now;
-      if (options_->heartbeat_timeout > Duration::zero()) last_beat_.store(now.time_since_epoch().count());
+      if (heartbeat_) beat(now);
       series_->in_call = true;
       take_turn(now);
       series_->asked = false;

@@ -330,14 +330,14 @@ void Task::check_heartbeat(TimePoint now, Section& section) {
     set_limit(strand_, detail::saturating_add(now, options_->heartbeat_timeout));
     return;
   }
-  const TimePoint last{Duration(last_beat_.load(std::memory_order_relaxed))};
+  const TimePoint last{Duration(heartbeat_->last.load(std::memory_order_relaxed))};
   const TimePoint due = detail::saturating_add(last, options_->heartbeat_timeout);
   if (now < due) {
     set_limit(strand_, due);
     return;
   }
-  if (last != stalled_since_) {
-    stalled_since_ = last;  // one report per stall
+  if (last != heartbeat_->stalled_since) {
+    heartbeat_->stalled_since = last;  // one report per stall
     note(section, EventKind::Unresponsive, now, [&](Event& e) { e.duration = now - last; });
     if (options_->on_unresponsive == OnUnresponsive::Fail && !ending_ && stop_reason_ == StopReason::None) {
       stop_reason_ = StopReason::Unresponsive;

@@ -45,7 +45,7 @@ void take_root_end(PromiseBase& promise, absl::Status* status, RawEnd& end) noex
 void Strand::begin(PromiseBase& root) noexcept {
   root_ = &root;
   next_ = root.self;
-  finished_ = false;
+  purpose = Purpose::Resume;
   cut_short = 0;
 }
 
@@ -53,7 +53,7 @@ bool Strand::run_frames() noexcept {
   for (;;) {
     waits_on = nullptr;
     std::exchange(next_, nullptr).resume();
-    if (finished_) return true;
+    if (purpose == Purpose::Over) return true;
     if (Wait* const wait = waits_on) {
       // Set first: once the wait is armed, whoever claims it resumes from here.
       next_ = wait->frame;

@@ -21,7 +21,8 @@ class Task;
 /// is parked, whoever claims it under the task's lock. What is not marked otherwise belongs to the owner.
 class Strand {
  public:
-  enum class Purpose : std::uint8_t { Begin, Resume };
+  /// Of the job when it runs next; Over: the root has run to its end.
+  enum class Purpose : std::uint8_t { Begin, Resume, Over };
 
   Strand(Task& task, const JobType& type, runtime::Timer::Fire fire) noexcept : task_(task), job(type), timer(fire) {}
   /// The strand whose job, or timer, this is.
@@ -39,7 +40,7 @@ class Strand {
   void take_end(RawEnd& end) noexcept;
 
   void continue_with(std::coroutine_handle<> frame) noexcept { next_ = frame; }
-  void finish_root() noexcept { finished_ = true; }
+  void finish_root() noexcept { purpose = Purpose::Over; }
   void note(Wait& wait) noexcept { waits_on = &wait; }
 
  private:
@@ -53,15 +54,14 @@ class Strand {
   TimePoint wait_due = TimePoint::max();  // what it waits for, or the next attempt
   TimePoint limit = TimePoint::max();     // how long a hook may take, or a stop; before that, the next look at the beat
   std::uint32_t epoch = 0;                // of the latest parking
-  bool parked = false;                    // claimable
-  bool timer_armed = false;
+  bool parked : 1 = false;                // claimable
+  bool timer_armed : 1 = false;
 
-  Purpose purpose = Purpose::Begin;  // of the job when it runs next
-  Wait* waits_on = nullptr;          // the lock's while parked; null: a periodic task between calls
-  std::uint16_t cut_short = 0;       // waits in a row that stop ended
+  Purpose purpose = Purpose::Begin;
+  std::uint16_t cut_short = 0;  // waits in a row that stop ended
+  Wait* waits_on = nullptr;     // the lock's while parked; null: a periodic task between calls
 
  private:
-  bool finished_ = false;
   std::coroutine_handle<> next_;
   PromiseBase* root_ = nullptr;
 };

@@ -73,19 +73,20 @@ HookRun::HookRun(Task& task, Hook h)
 Task::Task(Core& core, BodyPtr body, std::unique_ptr<TaskOptions> options, const PeriodicSpec* periodic,
            std::source_location where)
     : core_(core),
-      takes_token_(body->ops->takes_token),
       body_(std::move(body)),
       owned_options_(std::move(options)),
       options_(owned_options_ ? owned_options_.get() : &core.options().defaults),
       where_(where),
       strand_(*this, body_job(*body_, *options_, periodic != nullptr), &strand_due),
       stop_job_(stop_job),
+      takes_token_(body_->ops->takes_token),
       since_(core.runtime().now()) {
   if (periodic != nullptr) {
     series_ = std::make_unique<Series>();
     series_->spec = *periodic;
   }
   if (options_->shutdown_hook) hook_ = std::make_unique<HookRun>(*this, options_->shutdown_hook);
+  if (options_->heartbeat_timeout > Duration::zero()) heartbeat_ = std::make_unique<Heartbeat>();
   if (options_->restart_limit.max_restarts) window_ = std::make_unique<policy::RestartWindow>();
   if (core.observed()) outbox_ = std::make_unique<Outbox>(outbox_job, this);
   core_.ref();

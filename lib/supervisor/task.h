@@ -110,6 +110,13 @@ struct Series {
   bool call_now = false;  // restart(): whatever the schedule says
 };
 
+/// What a task with a heartbeat_timeout keeps of its beats.
+struct Heartbeat {
+  std::atomic<std::int64_t> last{0};
+  // Guarded by the task's lock.
+  TimePoint stalled_since = TimePoint::min();  // the last beat before the stall reported last
+};
+
 /// Reference counted; the registry, each handle's group, each queued job, live attempt and armed timer hold one. What
 /// belongs to the user (callable, hook, predicate, exceptions) is destroyed before the last of them goes, on a runner.
 class Task {
@@ -162,7 +169,7 @@ class Task {
   static void strand_due(runtime::Timer& timer, std::uint32_t epoch) noexcept;
   /// this_task::ready() and beat() of the current attempt.
   void mark_ready();
-  void beat() noexcept { last_beat_.store(now_count(), std::memory_order_relaxed); }
+  void beat() noexcept;
 
   // --- strand.cc: parking of this task's strands.
   /// Parks `strand` on `wait` (null: between the calls of a series) until `due` or until it is taken off; from then on
@@ -206,7 +213,9 @@ class Task {
   friend class Section;
   friend struct HookRun;
 
-  std::int64_t now_count() const noexcept;
+  void beat(TimePoint now) noexcept {
+    heartbeat_->last.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  }
   // For the strand's owner, who alone changes these, under the lock.
   std::uint64_t attempt_here() const noexcept ABSL_NO_THREAD_SAFETY_ANALYSIS { return attempt_; }
   /// When the attempt began; of a periodic task, the call.
@@ -309,28 +318,27 @@ class Task {
   /// Gives back a reference when the section has let go of the lock.
   static void unref_later(Section& section) noexcept;
 
+  std::atomic<std::uint32_t> refs_{1};
   Core& core_;
   TaskId id_ = 0;  // given when it enters the registry
-  std::atomic<std::uint32_t> refs_{1};
-  std::atomic<std::uint32_t> handles_{0};
-
-  const bool takes_token_;
-  BodyPtr body_;  // the owner of the strand's; after the end: the disposer's
+  BodyPtr body_;   // the owner of the strand's; after the end: the disposer's
   std::unique_ptr<TaskOptions> owned_options_;
   const TaskOptions* options_;
   std::source_location where_;
   std::unique_ptr<Series> series_;
   std::unique_ptr<HookRun> hook_;
+  std::unique_ptr<Heartbeat> heartbeat_;
   std::unique_ptr<Outbox> outbox_;  // if anybody observes; its content is guarded by mutex
 
   Strand strand_;
   runtime::Job stop_job_;  // request of stop; later, disposal
 
   std::stop_source stop_source_ ABSL_GUARDED_BY(mutex){std::nostopstate};
-  std::stop_token token_;                    // of the live attempt, once it was asked for; the strand owner's
-  std::atomic<bool> stop_requested_{false};  // written under the lock
-  std::atomic<std::int64_t> last_beat_{0};
+  std::stop_token token_;  // of the live attempt, once it was asked for; the strand owner's
 
+  std::atomic<std::uint32_t> handles_{0};
+  const bool takes_token_;
+  std::atomic<bool> stop_requested_{false};  // written under the lock
   TaskState state_ ABSL_GUARDED_BY(mutex) = TaskState::Registered;
   bool live_ ABSL_GUARDED_BY(mutex) = false;
   bool ready_ ABSL_GUARDED_BY(mutex) = false;
@@ -353,7 +361,6 @@ class Task {
   bool retry_refused_ ABSL_GUARDED_BY(mutex) = false;                   // at the latest limit
   bool outcome_fixed_ ABSL_GUARDED_BY(mutex) = false;  // retry_if is being asked about this attempt's failure
   std::uint32_t stops_over_ ABSL_GUARDED_BY(mutex) = 0;
-  TimePoint stalled_since_ ABSL_GUARDED_BY(mutex) = TimePoint::min();  // the last beat before the stall reported last
 
   std::uint64_t attempt_ ABSL_GUARDED_BY(mutex) = 0;
   std::uint64_t completed_ ABSL_GUARDED_BY(mutex) = 0;
