@@ -1,6 +1,7 @@
 #include "runtime/waiting.h"
 
 #include <cstdint>
+#include <utility>
 
 #include "base/random.h"
 
@@ -10,21 +11,37 @@ WaitingRoom::Place& WaitingRoom::place_of(const void* about) noexcept {
   return places_[base::mix(reinterpret_cast<std::uintptr_t>(about)) % places_.size()];
 }
 
+/// While it lives its waiter is in the list.
+class WaitingRoom::Waits {
+ public:
+  Waits(Place& place, Waiter& waiter) noexcept : place_(place), waiter_(waiter) {
+    const base::Lock lock(place_.mutex);
+    waiter_.next = std::exchange(place_.first, &waiter_);
+    place_.waiters.fetch_add(1, std::memory_order_seq_cst);
+  }
+  Waits(const Waits&) = delete;
+  Waits& operator=(const Waits&) = delete;
+  ~Waits() {
+    const base::Lock lock(place_.mutex);
+    place_.waiters.fetch_sub(1, std::memory_order_relaxed);
+    Waiter** at = &place_.first;
+    while (*at != &waiter_) at = &(*at)->next;
+    *at = waiter_.next;
+  }
+
+ private:
+  Place& place_;
+  Waiter& waiter_;
+};
+
 bool WaitingRoom::wait(const void* about, absl::FunctionRef<bool()> done, TimePoint deadline) {
-  struct Counted {
-    explicit Counted(base::Atomic<int>& n) : count(n) { count.fetch_add(1, std::memory_order_seq_cst); }
-    Counted(const Counted&) = delete;
-    Counted& operator=(const Counted&) = delete;
-    ~Counted() { count.fetch_sub(1, std::memory_order_relaxed); }
-    base::Atomic<int>& count;
-  };
-  Place& place = place_of(about);
-  const Counted counted(place.waiters);
+  Waiter waiter{about};
+  const Waits waits(place_of(about), waiter);
   while (true) {
-    const std::uint32_t changes = place.changes.load(std::memory_order_acquire);
+    const std::uint32_t changes = waiter.changes.load(std::memory_order_acquire);
     base::thread_fence(std::memory_order_seq_cst);
     if (done()) return true;
-    if (!base::futex_wait(place.changes, changes, deadline)) return done();
+    if (!base::futex_wait(waiter.changes, changes, deadline)) return done();
   }
 }
 
@@ -32,8 +49,12 @@ void WaitingRoom::notify(const void* about) noexcept {
   Place& place = place_of(about);
   base::thread_fence(std::memory_order_seq_cst);
   if (place.waiters.load(std::memory_order_relaxed) == 0) return;
-  place.changes.fetch_add(1, std::memory_order_release);
-  base::futex_wake_all(place.changes);
+  const base::Lock lock(place.mutex);
+  for (Waiter* waiter = place.first; waiter != nullptr; waiter = waiter->next) {
+    if (waiter->about != about) continue;
+    waiter->changes.fetch_add(1, std::memory_order_release);
+    base::futex_wake(waiter->changes, 1);
+  }
 }
 
 bool sleep_until(const std::stop_token& token, TimePoint until) {

@@ -5,15 +5,17 @@
 #include <array>
 #include <stop_token>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "base/atomic.h"
 #include "base/futex.h"
+#include "base/mutex.h"
 #include "engin/detail/time.h"
 
 namespace engin::runtime {
 
 /// Where threads wait for a condition that is not under a lock of ours; each for one about some object, so that a
-/// change of another one does not wake it (but for those that share its place).
+/// change of another one does not wake it.
 class WaitingRoom {
  public:
   /// Blocks until done(), which is asked again after each notify(about); false at `deadline`.
@@ -24,10 +26,17 @@ class WaitingRoom {
  private:
   // A waiter counts itself, then asks; a notifier changes the condition, then reads the count; a fence stands between
   // the two on both sides. So either the notifier sees the waiter, or the waiter sees the change.
-  struct Place {
-    base::Atomic<int> waiters{0};
+  struct Waiter {
+    const void* about;
+    Waiter* next = nullptr;
     base::FutexWord changes{0};
   };
+  struct Place {
+    base::Atomic<int> waiters{0};
+    base::Mutex mutex;
+    Waiter* first ABSL_GUARDED_BY(mutex) = nullptr;  // each on the stack of its thread
+  };
+  class Waits;
   Place& place_of(const void* about) noexcept;
 
   std::array<Place, 32> places_;
