@@ -14,9 +14,9 @@ namespace engin::detail {
 
 using runtime::Lane;
 
-void Task::start() noexcept {
+void Task::start(TimePoint now) noexcept {
   Section section(*this);
-  if (state_ == TaskState::Registered) schedule(core_.runtime().now(), section);
+  if (state_ == TaskState::Registered) schedule(std::max(now, since_), section);
 }
 
 /// Hands the next attempt to the ready queue.

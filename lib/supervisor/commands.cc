@@ -1,4 +1,5 @@
 // What a handle, and the supervisor at shutdown, ask of a task.
+#include <algorithm>
 #include <utility>
 
 #include "supervisor/context.h"
@@ -42,14 +43,14 @@ bool Task::stop_is_over(std::uint32_t ticket) noexcept {
   return is_ended(state_) || stops_over_ != ticket;
 }
 
-void Task::shut_down(TimePoint limit) noexcept {
+void Task::shut_down(TimePoint now, TimePoint limit) noexcept {
   Section section(*this);
   limit_ = limit;
   if (is_ended(state_)) {
     begin_disposal(section);  // it may be restarted no more: what it captured goes
     return;
   }
-  const TimePoint now = core_.runtime().now();
+  now = std::max(now, since_);  // it was read before the lock was taken
   if (ending_ && live_ && stop_requested_.load(std::memory_order_relaxed) && limit < stop_deadline_) {
     stop_deadline_ = limit;
     set_limit(strand_, limit);

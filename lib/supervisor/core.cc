@@ -142,7 +142,7 @@ TaskHandle Core::adopt(BodyPtr body, TaskOptions* options, const PeriodicSpec* p
   }
   TaskHandle handle(task.get());
   Task* const adopted = task.release();  // the registry's reference
-  if (start_now) adopted->start();
+  if (start_now) adopted->start(runtime_->now());
   return handle;
 }
 
@@ -183,9 +183,10 @@ void Core::start() {
   TaskId after = 0;
   Task* batch[64];
   while (const std::size_t n = next_tasks(after, false, batch, std::size(batch))) {
+    const TimePoint now = runtime_->now();
     for (std::size_t i = 0; i < n; ++i) {
       after = batch[i]->id();
-      batch[i]->start();
+      batch[i]->start(now);
       batch[i]->unref();
     }
   }
@@ -200,6 +201,8 @@ std::size_t Core::next_tasks(TaskId from, bool backwards, Task** out, std::size_
   } else {
     for (auto it = tasks_.upper_bound(from); n < max && it != tasks_.end(); ++it) out[n++] = it->second;
   }
+  // Each is in memory of its own, as a rule out of every cache: all are fetched at the same time.
+  for (std::size_t i = 0; i < n; ++i) out[i]->prefetch();
   for (std::size_t i = 0; i < n; ++i) out[i]->ref();
   return n;
 }

@@ -22,6 +22,8 @@ namespace {
 constexpr Duration CallbackGrace = std::chrono::seconds(1);
 constexpr Duration NamingInterval = std::chrono::seconds(5);
 constexpr std::size_t MaxEntries = 1000;
+// How many are told to stop between two looks at the clock: some microseconds.
+constexpr std::size_t TasksPerClockRead = 16;
 
 /// Calls `f` for every task, holding a reference and no lock.
 template <class F>
@@ -155,7 +157,12 @@ void Core::launch_stops() noexcept {
     stop_next();
     return;
   }
-  for_each(*this, [&](Task& task) { task.shut_down(deadline()); });
+  TimePoint now{};
+  std::size_t n = 0;
+  for_each(*this, [&](Task& task) {
+    if (n++ % TasksPerClockRead == 0) now = runtime_->now();
+    task.shut_down(now, deadline());
+  });
   {
     const base::Lock lock(mutex_);
     all_launched_ = true;
@@ -183,7 +190,7 @@ void Core::stop_next() noexcept {
     // An equal share of what is left: time that one does not use passes on to those after it.
     const TimePoint now = runtime_->now();
     const Duration left = std::max(Duration::zero(), deadline() - now);
-    task->shut_down(now + left / static_cast<Duration::rep>(remaining));
+    task->shut_down(now, now + left / static_cast<Duration::rep>(remaining));
     {
       const base::Lock lock(mutex_);
       reverse_current_ = id;  // not before: it may have straggled until its stop began

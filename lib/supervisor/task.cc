@@ -101,6 +101,11 @@ void Task::unref() noexcept {
   core.unref();
 }
 
+void Task::prefetch() const noexcept {
+  constexpr std::size_t Line = 64;
+  for (std::size_t at = 0; at < sizeof(Task); at += Line) __builtin_prefetch(reinterpret_cast<const char*>(this) + at);
+}
+
 void Task::unref_later(Section& section) noexcept { section.unref(); }
 
 void Task::add_handle() noexcept {
@@ -199,9 +204,6 @@ Section::~Section() {
     task.outbox_->posted = post_outbox = true;
     task.ref();
   }
-  // Kept alive across the rest, whatever the posted jobs do meanwhile.
-  const bool more = ended_ || forget_ || dispose_ || unrefs_ != 0 || wake_ || wake_core_ || post_outbox || count_ != 0;
-  if (more) task.ref();
   task.mutex.unlock();
   for (int i = 0; i < count_; ++i) core.runtime().post(*posts_[i].job, posts_[i].lane);
   if (post_outbox) core.runtime().post(task.outbox_->job, runtime::Lane::Control);
@@ -214,7 +216,6 @@ Section::~Section() {
   }
   if (wake_core_) core.runtime().notify_waiters(&core);
   for (int i = 0; i < unrefs_; ++i) task.unref();
-  if (more) task.unref();
 }
 
 }  // namespace engin::detail

@@ -129,6 +129,8 @@ class Task {
 
   void ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void unref() noexcept;
+  /// Brings the record near; any thread that holds its address valid.
+  void prefetch() const noexcept;
   void add_handle() noexcept;
   void drop_handle() noexcept;
   bool has_handles() const noexcept { return handles_.load() != 0; }
@@ -146,7 +148,7 @@ class Task {
   /// The stop that was requested is over, although a restart() that came after it may have begun the next attempt.
   bool stop_is_over(std::uint32_t ticket) noexcept;
   /// The supervisor's own: at shutdown, when this task's turn has come. `limit`: this task's slice ends then.
-  void shut_down(TimePoint limit) noexcept;
+  void shut_down(TimePoint now, TimePoint limit) noexcept;
   RestartResult restart();
   bool remove();
   TaskState state() noexcept;
@@ -164,7 +166,7 @@ class Task {
 
   // --- attempt.cc
   /// Hands the first attempt to the ready queue.
-  void start() noexcept;
+  void start(TimePoint now) noexcept;
   static void run_body(runtime::Job& job) noexcept;
   static void strand_due(runtime::Timer& timer, std::uint32_t epoch) noexcept;
   /// this_task::ready() and beat() of the current attempt.
@@ -380,7 +382,8 @@ class Task {
 };
 
 /// Holds a task's lock for one step of its state machine, and keeps what must not happen under it: jobs to post,
-/// waiters to wake, events to hand to the control runner, things of the user's to destroy.
+/// waiters to wake, events to hand to the control runner, things of the user's to destroy. Whoever has one holds a
+/// reference of the task for longer.
 class ABSL_SCOPED_LOCKABLE Section {
  public:
   explicit Section(Task& task) ABSL_EXCLUSIVE_LOCK_FUNCTION(task.mutex) : task_(task) { task.mutex.lock(); }
