@@ -12,6 +12,7 @@
 
 #include "base/futex.h"
 #include "runtime/restart_scheduler.h"
+#include "runtime/runner_pool.h"
 #include "runtime/runtime.h"
 #include "runtime/threaded_runtime.h"
 #include "runtime/timer_queue.h"
@@ -248,7 +249,7 @@ BENCHMARK(BM_Growth)
 // --- Timers. ---
 
 struct QuietTimer : Timer {
-  QuietTimer() : Timer([](Timer&, std::uint32_t) noexcept {}) {}
+  QuietTimer() : Timer([](Timer&, std::uint32_t) noexcept -> Job* { return nullptr; }) {}
 };
 
 constexpr std::size_t kPending = 1'000'000;
@@ -259,7 +260,8 @@ TimePoint far_due(TimePoint now, std::size_t i) {
 }
 
 void BM_TimerArmAndCancelOne(benchmark::State& state) {
-  RestartScheduler scheduler;
+  RunnerPool pool({});
+  RestartScheduler scheduler(pool);
   scheduler.start({.name = "timer"});
   std::vector<QuietTimer> pending(kPending);
   const TimePoint now = Clock::now();
@@ -277,7 +279,8 @@ void BM_TimerArmAndCancelOne(benchmark::State& state) {
 BENCHMARK(BM_TimerArmAndCancelOne);
 
 void BM_TimerCancelAMillion(benchmark::State& state) {
-  RestartScheduler scheduler;
+  RunnerPool pool({});
+  RestartScheduler scheduler(pool);
   scheduler.start({.name = "timer"});
   std::vector<QuietTimer> pending(kPending);
   double arm = 0;
@@ -298,17 +301,19 @@ BENCHMARK(BM_TimerCancelAMillion)->UseManualTime()->Unit(benchmark::kMillisecond
 
 // How late timers of ten milliseconds are, beside a million pending ones if wanted.
 void BM_TimerLateness(benchmark::State& state) {
-  RestartScheduler scheduler;
+  RunnerPool pool({});
+  RestartScheduler scheduler(pool);
   scheduler.start({.name = "timer"});
   std::vector<QuietTimer> pending(static_cast<std::size_t>(state.range(0)));
   const TimePoint begin = Clock::now();
   for (std::size_t i = 0; i < pending.size(); ++i) scheduler.arm(pending[i], far_due(begin, i), 0);
   struct Stamping : Timer {
     Stamping() : Timer(&Stamping::fired) {}
-    static void fired(Timer& timer, std::uint32_t /*tag*/) noexcept {
+    static Job* fired(Timer& timer, std::uint32_t /*tag*/) noexcept {
       auto& self = static_cast<Stamping&>(timer);
       self.at = Clock::now();
       self.done.hit();
+      return nullptr;
     }
     TimePoint at;
     Countdown done;

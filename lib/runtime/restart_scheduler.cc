@@ -82,7 +82,11 @@ void RestartScheduler::fire_due() noexcept {
       const base::Lock lock(mutex_);
       n = queue_.pop_due(now, absl::MakeSpan(due));
     }
-    for (std::size_t i = 0; i < n; ++i) due[i].timer->fire(*due[i].timer, due[i].tag);
+    JobList ready;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (Job* const job = due[i].timer->fire(*due[i].timer, due[i].tag)) ready.push(*job);
+    }
+    if (!ready.empty()) pool_.post_ready(ready);
   } while (n == due.size());
 }
 

@@ -11,18 +11,20 @@
 #include "base/futex.h"
 #include "base/mutex.h"
 #include "base/thread.h"
+#include "runtime/runner_pool.h"
 #include "runtime/runtime.h"
 #include "runtime/timer_queue.h"
 
 namespace engin::runtime {
 
-/// Fires timers on a thread of its own, which runs no user code and sleeps while nothing is due.
+/// Fires timers on a thread of its own, which runs no user code and sleeps while nothing is due, and hands the jobs of
+/// those that are due to the pool.
 ///
 /// Timers may be armed before start(); they fire after it. `arm` and `cancel` may be called from any thread, also from
 /// `fire` itself.
 class RestartScheduler {
  public:
-  RestartScheduler() = default;
+  explicit RestartScheduler(RunnerPool& pool) noexcept : pool_(pool) {}
   RestartScheduler(const RestartScheduler&) = delete;
   RestartScheduler& operator=(const RestartScheduler&) = delete;
 
@@ -41,6 +43,7 @@ class RestartScheduler {
   void run() noexcept;
   void fire_due() noexcept;
 
+  RunnerPool& pool_;
   mutable base::Mutex mutex_;
   TimerQueue queue_ ABSL_GUARDED_BY(mutex_);
   // Until when the thread sleeps; who arms something earlier changes alarm_ and wakes it.

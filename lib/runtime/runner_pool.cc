@@ -46,6 +46,12 @@ void RunnerPool::post(Job& job, Lane lane) noexcept {
   if (lane == Lane::Stop && !others.search && !others.parked) alarm_.ring();
 }
 
+void RunnerPool::post_ready(JobList& jobs) noexcept {
+  Others others;
+  ready_jobs_.append(jobs, [&] { others = look_at_others(); });
+  tell(others);
+}
+
 RunnerPool::Others RunnerPool::look_at_others() const noexcept {
   return {searching_.load(std::memory_order_acquire) > 0, parked_.load(std::memory_order_acquire) > 0, alarm_.asleep()};
 }

@@ -275,10 +275,7 @@ bool RunnerPool::someone_free() const noexcept {
 
 void RunnerPool::share_jobs_of(Runner& runner) noexcept {
   JobList jobs = runner.local.take_all();
-  if (jobs.empty()) return;
-  Others others;
-  ready_jobs_.append(jobs, [&] { others = look_at_others(); });
-  tell(others);
+  if (!jobs.empty()) post_ready(jobs);
 }
 
 }  // namespace engin::runtime

@@ -38,7 +38,11 @@ RunnerPool::Options pool_options(const ThreadedOptions& options) {
 class ThreadedRuntime final : public Runtime, public std::enable_shared_from_this<ThreadedRuntime> {
  public:
   explicit ThreadedRuntime(const ThreadedOptions& options)
-      : pool_(pool_options(options)), control_(pool_), monitor_(pool_, control_), name_(pool_options(options).name) {}
+      : pool_(pool_options(options)),
+        control_(pool_),
+        monitor_(pool_, control_),
+        scheduler_(pool_),
+        name_(pool_options(options).name) {}
 
   TimePoint now() const noexcept override { return base::now(); }
 

@@ -231,7 +231,7 @@ void VirtualWorld::carry(void* argument) {
   for (;;) {
     VirtualWorld& world = *carrier.world;
     if (Timer* const timer = std::exchange(carrier.timer, nullptr)) {
-      timer->fire(*timer, carrier.tag);
+      if (Job* const job = timer->fire(*timer, carrier.tag)) world.post(*job, Lane::Ready);
     } else {
       Job& job = *std::exchange(carrier.job, nullptr);
       job.type->run(job);

@@ -113,7 +113,7 @@ class Core final : private runtime::Listener {
   template <void (Core::*Method)() noexcept>
   static const runtime::JobType& job_type() noexcept;
   template <void (Core::*Method)() noexcept>
-  static void fire(runtime::Timer& timer, std::uint32_t tag) noexcept;
+  static runtime::Job* fire(runtime::Timer& timer, std::uint32_t tag) noexcept;
 
   ~Core();
 

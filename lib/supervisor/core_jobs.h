@@ -22,10 +22,11 @@ const runtime::JobType& Core::job_type() noexcept {
 }
 
 template <void (Core::*Method)() noexcept>
-void Core::fire(runtime::Timer& timer, std::uint32_t) noexcept {
+runtime::Job* Core::fire(runtime::Timer& timer, std::uint32_t) noexcept {
   Core& core = static_cast<CoreTimer&>(timer).core;
   (core.*Method)();
   core.unref();  // never the last: a shutdown under way holds one
+  return nullptr;
 }
 
 }  // namespace engin::detail

@@ -170,7 +170,7 @@ void Task::set_limit(Strand& strand, TimePoint due) {
   set_timer(strand);
 }
 
-void Task::strand_due(runtime::Timer& timer, std::uint32_t tag) noexcept {
+runtime::Job* Task::strand_due(runtime::Timer& timer, std::uint32_t tag) noexcept {
   Strand& strand = Strand::of(timer);
   Task& task = strand.task();
   bool resume = false;
@@ -187,8 +187,10 @@ void Task::strand_due(runtime::Timer& timer, std::uint32_t tag) noexcept {
       task.set_timer(strand);
     }
   }
-  if (resume) task.resume_later(strand, runtime::Lane::Ready);
   task.unref();  // frees memory at most: what is the user's went when the task was disposed of
+  if (!resume) return nullptr;
+  strand.purpose = Strand::Purpose::Resume;
+  return &strand.job;
 }
 
 /// True: the caller resumes the strand.

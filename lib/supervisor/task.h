@@ -168,7 +168,7 @@ class Task {
   /// Hands the first attempt to the ready queue.
   void start(TimePoint now) noexcept;
   static void run_body(runtime::Job& job) noexcept;
-  static void strand_due(runtime::Timer& timer, std::uint32_t epoch) noexcept;
+  static runtime::Job* strand_due(runtime::Timer& timer, std::uint32_t epoch) noexcept;
   /// this_task::ready() and beat() of the current attempt.
   void mark_ready();
   void beat() noexcept;

@@ -62,7 +62,7 @@ class Run final : private runtime::Listener {
  private:
   friend struct SimTimer;
   static void run_job(detail::Job& job) noexcept;
-  static void fire(runtime::Timer& timer, std::uint32_t tag) noexcept;
+  static runtime::Job* fire(runtime::Timer& timer, std::uint32_t tag) noexcept;
 
   void main();
   void start();
@@ -71,6 +71,7 @@ class Run final : private runtime::Listener {
   void give_tokens();
   void perform(const Op& op, SimJob* in);
   void post(std::size_t job, bool by_thread);
+  SimJob* make_ready(std::size_t job, bool by_thread);
   void arm(SimTimer& timer, Duration d);
   void cancel(SimTimer& timer);
   void wait_until(const std::function<bool()>& done);
@@ -288,8 +289,13 @@ void Run::perform(const Op& op, SimJob* in) {
 }
 
 void Run::post(std::size_t index, bool by_thread) {
+  if (SimJob* const job = make_ready(index, by_thread)) runtime_->post(*job, job->plan.lane);
+}
+
+// What the poster of a job does before it posts it; null if that is not its turn.
+SimJob* Run::make_ready(std::size_t index, bool by_thread) {
   SimJob& job = jobs_[index];
-  if (job.ready || job.runs) return;
+  if (job.ready || job.runs) return nullptr;
   if (ready_jobs() == 0 && machine_.now() - latest_post_ > kMostPatience) stretch_ready_ = stretch_grown_ = 0;
   latest_post_ = machine_.now();
   ++stretch_ready_;
@@ -301,7 +307,7 @@ void Run::post(std::size_t index, bool by_thread) {
   job.data = PlainData();
   job.data.touch("a job");
   note("posts job " + std::to_string(index));
-  runtime_->post(job, job.plan.lane);
+  return &job;
 }
 
 void Run::run_job(detail::Job& base) noexcept {
@@ -354,7 +360,7 @@ void Run::cancel(SimTimer& timer) {
   }
 }
 
-void Run::fire(runtime::Timer& base, std::uint32_t tag) noexcept {
+runtime::Job* Run::fire(runtime::Timer& base, std::uint32_t tag) noexcept {
   auto& timer = static_cast<SimTimer&>(base);
   Run& run = timer.run;
   run.note("timer " + std::to_string(timer.index) + " fires");
@@ -363,8 +369,11 @@ void Run::fire(runtime::Timer& base, std::uint32_t tag) noexcept {
   if (run.machine_.now() < timer.wanted) run.machine_.fail("timer: fires early");
   timer.data.touch("a timer");
   timer.state = SimTimer::State::Fired;
-  if (timer.job < run.jobs_.size()) run.post(timer.job, true);
+  SimJob* const job = timer.job < run.jobs_.size() ? run.make_ready(timer.job, true) : nullptr;
   run.changed();
+  if (job == nullptr || job->plan.lane == Lane::Ready) return job;
+  run.runtime_->post(*job, job->plan.lane);
+  return nullptr;
 }
 
 // --- The judge. ---

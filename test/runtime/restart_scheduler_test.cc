@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <numeric>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "runtime/runner_pool.h"
 #include "test/runtime/job_kit.h"
 
 namespace engin::runtime {
@@ -24,7 +26,7 @@ class RestartSchedulerTest : public ::testing::Test {
  protected:
   struct TestTimer : Timer {
     explicit TestTimer(RestartSchedulerTest* t) : Timer(&TestTimer::fired), test(t) {}
-    static void fired(Timer& timer, std::uint32_t tag) noexcept {
+    static Job* fired(Timer& timer, std::uint32_t tag) noexcept {
       auto& self = static_cast<TestTimer&>(timer);
       {
         const std::lock_guard lock(self.test->mutex_);
@@ -32,6 +34,7 @@ class RestartSchedulerTest : public ::testing::Test {
         self.fired_at = Clock::now();
       }
       self.test->count_.add();
+      return nullptr;
     }
     RestartSchedulerTest* test;
     TimePoint fired_at{};
@@ -44,7 +47,8 @@ class RestartSchedulerTest : public ::testing::Test {
     return fired_;
   }
 
-  RestartScheduler scheduler_;
+  RunnerPool pool_{{}};
+  RestartScheduler scheduler_{pool_};
   Count count_;
 
  private:
@@ -97,10 +101,11 @@ TEST_F(RestartSchedulerTest, CancellingAfterItFiredSaysSo) {
 TEST_F(RestartSchedulerTest, FireMayArmAgain) {
   struct Periodic : Timer {
     explicit Periodic(RestartScheduler* s, Count* c) : Timer(&Periodic::fired), scheduler(s), count(c) {}
-    static void fired(Timer& timer, std::uint32_t tag) noexcept {
+    static Job* fired(Timer& timer, std::uint32_t tag) noexcept {
       auto& self = static_cast<Periodic&>(timer);
       if (tag > 0) self.scheduler->arm(self, self.due + milliseconds(1), tag - 1);
       self.count->add();
+      return nullptr;
     }
     RestartScheduler* scheduler;
     Count* count;
@@ -111,11 +116,46 @@ TEST_F(RestartSchedulerTest, FireMayArmAgain) {
   EXPECT_EQ(scheduler_.pending(), 0U);
 }
 
+TEST_F(RestartSchedulerTest, HandsTheJobsOfTimersThatAreDueTogetherToThePoolInTheirOrder) {
+  struct Ran : Job {
+    Ran(const JobType& t, std::vector<int>* o, int at) : Job(t), order(o), index(at) {}
+    static void run(Job& job) noexcept {
+      auto& self = static_cast<Ran&>(job);
+      self.order->push_back(self.index);
+    }
+    std::vector<int>* order;
+    int index;
+  };
+  struct Poster : Timer {
+    explicit Poster(Job* j) : Timer(&Poster::fired), job(j) {}
+    static Job* fired(Timer& timer, std::uint32_t /*tag*/) noexcept { return static_cast<Poster&>(timer).job; }
+    Job* job;
+  };
+  const JobType type{&Ran::run, milliseconds(1)};
+  constexpr int kTimers = 100;  // more than one batch
+  std::vector<int> order;
+  std::deque<Ran> jobs;
+  std::deque<Poster> timers;
+  const TimePoint due = Clock::now() + milliseconds(20);
+  for (int i = 0; i < kTimers; ++i) {
+    scheduler_.arm(timers.emplace_back(&jobs.emplace_back(type, &order, i)), due, 0);
+  }
+  ASSERT_TRUE(eventually([&] { return pool_.ready().all == kTimers; }));
+  while (pool_.run_one()) {
+  }
+  std::vector<int> expected(kTimers);
+  std::iota(expected.begin(), expected.end(), 0);
+  EXPECT_EQ(order, expected);
+}
+
 // Each timer is armed due in a moment and cancelled at about that moment: it either fires or was cancelled, never both.
 TEST_F(RestartSchedulerTest, EitherFiresOrIsCancelledWhenBothComeAtOnce) {
   struct Racer : Timer {
     Racer() : Timer(&Racer::fired) {}
-    static void fired(Timer& timer, std::uint32_t /*tag*/) noexcept { static_cast<Racer&>(timer).fires.fetch_add(1); }
+    static Job* fired(Timer& timer, std::uint32_t /*tag*/) noexcept {
+      static_cast<Racer&>(timer).fires.fetch_add(1);
+      return nullptr;
+    }
     std::atomic<int> fires{0};
   };
   constexpr int kRounds = 2000;
@@ -147,7 +187,7 @@ TEST_F(RestartSchedulerTest, SleepsWhileNothingIsDue) {
 
 TEST_F(RestartSchedulerTest, ShortTimersAreOnTimeBesideAMillionPendingOnesThatAreCancelled) {
   struct Quiet : Timer {
-    Quiet() : Timer([](Timer&, std::uint32_t) noexcept {}) {}
+    Quiet() : Timer([](Timer&, std::uint32_t) noexcept -> Job* { return nullptr; }) {}
   };
   constexpr std::size_t kTimers = 1'000'000;
   std::vector<Quiet> pending(kTimers);

@@ -23,7 +23,7 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-void never_fires(Timer& /*timer*/, std::uint32_t /*tag*/) noexcept {}
+Job* never_fires(Timer& /*timer*/, std::uint32_t /*tag*/) noexcept { return nullptr; }
 
 TimePoint at(Duration d) { return TimePoint(d); }
 

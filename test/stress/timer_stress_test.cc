@@ -14,10 +14,11 @@ using namespace std::chrono_literals;
 
 struct Bell : Timer {
   Bell() : Timer(&Bell::ring) {}
-  static void ring(Timer& timer, std::uint32_t) noexcept {
+  static Job* ring(Timer& timer, std::uint32_t) noexcept {
     auto& self = static_cast<Bell&>(timer);
     self.rung.fetch_add(1);
     base::futex_wake_all(self.rung);
+    return nullptr;
   }
   bool await(std::uint32_t n, TimePoint deadline) {
     for (std::uint32_t seen = rung.load(); seen < n; seen = rung.load()) {
@@ -29,7 +30,8 @@ struct Bell : Timer {
 };
 
 TEST(TimerStressTest, OneArmedWhileTheSchedulerGoesToSleepIsNotLate) {
-  RestartScheduler scheduler;
+  RunnerPool pool({});
+  RestartScheduler scheduler(pool);
   ASSERT_EQ(scheduler.start({.name = "timers"}), 0);
   Bell far, first, second;
   scheduler.arm(far, Clock::now() + 1h, 0);
