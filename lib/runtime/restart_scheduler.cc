@@ -86,7 +86,7 @@ void RestartScheduler::fire_due() noexcept {
     for (std::size_t i = 0; i < n; ++i) {
       if (Job* const job = due[i].timer->fire(*due[i].timer, due[i].tag)) ready.push(*job);
     }
-    if (!ready.empty()) pool_.post_ready(ready);
+    pool_.post(ready, Lane::Ready);
   } while (n == due.size());
 }
 

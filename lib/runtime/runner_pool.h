@@ -80,8 +80,8 @@ class RunnerPool {
 
   /// Lanes Stop, Ready and Fresh.
   void post(Job& job, Lane lane) noexcept;
-  /// All of `jobs`, into the shared Ready queue, with one wake-up.
-  void post_ready(JobList& jobs) noexcept;
+  /// All of `jobs`, into the shared queue of Lane Ready or Fresh, with one wake-up.
+  void post(JobList& jobs, Lane lane) noexcept;
   /// Runs the next job on the calling thread; false if there is none. Not while there are runners.
   bool run_one() noexcept;
   /// The pool's runner that the calling thread is, or null.

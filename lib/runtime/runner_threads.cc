@@ -275,7 +275,7 @@ bool RunnerPool::someone_free() const noexcept {
 
 void RunnerPool::share_jobs_of(Runner& runner) noexcept {
   JobList jobs = runner.local.take_all();
-  if (!jobs.empty()) post_ready(jobs);
+  post(jobs, Lane::Ready);
 }
 
 }  // namespace engin::runtime

@@ -11,6 +11,7 @@
 #include "absl/functional/function_ref.h"
 #include "engin/detail/job.h"
 #include "engin/detail/time.h"
+#include "runtime/job_list.h"
 
 namespace engin::runtime {
 
@@ -88,6 +89,8 @@ class Runtime {
 
   /// Puts `job` into a queue; it runs once. Any thread. Publishes all that happened before.
   virtual void post(Job& job, Lane lane) noexcept = 0;
+  /// Several at a time, Lane Ready or Fresh: with one lock and one wake-up. `jobs` is empty afterwards.
+  virtual void post(JobList& jobs, Lane lane) noexcept = 0;
   /// On a runner: another job is ready and should go before an immediate restart.
   virtual bool others_ready() const noexcept = 0;
   /// On a runner: the job that runs will block from now on; its runner is captured at once.

@@ -124,6 +124,10 @@ void VirtualWorld::maybe_interrupt() noexcept {
   Fiber::change(carrier.fiber, outside_);
 }
 
+void VirtualWorld::post(JobList& jobs, Lane lane) noexcept {
+  while (Job* const job = jobs.pop()) post(*job, lane);
+}
+
 void VirtualWorld::arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept {
   timers_.arm(timer, due, tag);
   ++timer_count_;

@@ -81,6 +81,7 @@ class VirtualWorld final : public Runtime {
     then();
   }
   void post(Job& job, Lane lane) noexcept override;
+  void post(JobList& jobs, Lane lane) noexcept override;
   bool others_ready() const noexcept override;
   void job_blocks() noexcept override {}
   void next_job(const JobType&) noexcept override {}

@@ -14,8 +14,8 @@ namespace engin::detail {
 
 using runtime::Lane;
 
-void Task::start(TimePoint now) noexcept {
-  Section section(*this);
+void Task::start(TimePoint now, Posts* together) noexcept {
+  Section section(*this, together);
   if (state_ == TaskState::Registered) schedule(std::max(now, since_), section);
 }
 

@@ -43,8 +43,8 @@ bool Task::stop_is_over(std::uint32_t ticket) noexcept {
   return is_ended(state_) || stops_over_ != ticket;
 }
 
-void Task::shut_down(TimePoint now, TimePoint limit) noexcept {
-  Section section(*this);
+void Task::shut_down(TimePoint now, TimePoint limit, Posts* together) noexcept {
+  Section section(*this, together);
   limit_ = limit;
   if (is_ended(state_)) {
     begin_disposal(section);  // it may be restarted no more: what it captured goes

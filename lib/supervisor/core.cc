@@ -182,13 +182,15 @@ void Core::start() {
   }
   TaskId after = 0;
   Task* batch[64];
+  Posts posts(*runtime_);
   while (const std::size_t n = next_tasks(after, false, batch, std::size(batch))) {
     const TimePoint now = runtime_->now();
     for (std::size_t i = 0; i < n; ++i) {
       after = batch[i]->id();
-      batch[i]->start(now);
+      batch[i]->start(now, &posts);
       batch[i]->unref();
     }
+    posts.flush();
   }
 }
 

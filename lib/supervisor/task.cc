@@ -205,7 +205,11 @@ Section::~Section() {
     task.ref();
   }
   task.mutex.unlock();
-  for (int i = 0; i < count_; ++i) core.runtime().post(*posts_[i].job, posts_[i].lane);
+  for (int i = 0; i < count_; ++i) {
+    const auto [job, lane] = posts_[i];
+    const bool later = together_ != nullptr && (lane == runtime::Lane::Ready || lane == runtime::Lane::Fresh);
+    later ? together_->add(*job, lane) : core.runtime().post(*job, lane);
+  }
   if (post_outbox) core.runtime().post(task.outbox_->job, runtime::Lane::Control);
   if (forget_) core.forget(task);
   if (dispose_) task.dispose();

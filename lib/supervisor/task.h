@@ -36,6 +36,7 @@
 namespace engin::detail {
 
 class Core;
+class Posts;
 class Section;
 
 /// "file.cc:12"
@@ -148,7 +149,7 @@ class Task {
   /// The stop that was requested is over, although a restart() that came after it may have begun the next attempt.
   bool stop_is_over(std::uint32_t ticket) noexcept;
   /// The supervisor's own: at shutdown, when this task's turn has come. `limit`: this task's slice ends then.
-  void shut_down(TimePoint now, TimePoint limit) noexcept;
+  void shut_down(TimePoint now, TimePoint limit, Posts* together = nullptr) noexcept;
   RestartResult restart();
   bool remove();
   TaskState state() noexcept;
@@ -166,7 +167,7 @@ class Task {
 
   // --- attempt.cc
   /// Hands the first attempt to the ready queue.
-  void start(TimePoint now) noexcept;
+  void start(TimePoint now, Posts* together = nullptr) noexcept;
   static void run_body(runtime::Job& job) noexcept;
   static runtime::Job* strand_due(runtime::Timer& timer, std::uint32_t epoch) noexcept;
   /// this_task::ready() and beat() of the current attempt.
@@ -381,12 +382,38 @@ class Task {
   std::unique_ptr<Failure> attached_ ABSL_GUARDED_BY(mutex);  // what a stopped attempt threw
 };
 
+/// What a walk over many tasks has to post: put together, and handed to the runtime now and then.
+class Posts {
+ public:
+  explicit Posts(runtime::Runtime& runtime) noexcept : runtime_(runtime) {}
+  Posts(const Posts&) = delete;
+  Posts& operator=(const Posts&) = delete;
+  ~Posts() { flush(); }
+
+  void add(runtime::Job& job, runtime::Lane lane) noexcept {
+    (lane == runtime::Lane::Ready ? ready_ : fresh_).push(job);
+  }
+  void flush() noexcept {
+    runtime_.post(ready_, runtime::Lane::Ready);
+    runtime_.post(fresh_, runtime::Lane::Fresh);
+  }
+
+ private:
+  runtime::Runtime& runtime_;
+  runtime::JobList ready_;
+  runtime::JobList fresh_;
+};
+
 /// Holds a task's lock for one step of its state machine, and keeps what must not happen under it: jobs to post,
 /// waiters to wake, events to hand to the control runner, things of the user's to destroy. Whoever has one holds a
 /// reference of the task for longer.
 class ABSL_SCOPED_LOCKABLE Section {
  public:
-  explicit Section(Task& task) ABSL_EXCLUSIVE_LOCK_FUNCTION(task.mutex) : task_(task) { task.mutex.lock(); }
+  /// `together`: where jobs of Lane Ready and Fresh go instead of being posted one by one.
+  explicit Section(Task& task, Posts* together = nullptr) ABSL_EXCLUSIVE_LOCK_FUNCTION(task.mutex)
+      : task_(task), together_(together) {
+    task.mutex.lock();
+  }
   Section(const Section&) = delete;
   Section& operator=(const Section&) = delete;
   ~Section() ABSL_UNLOCK_FUNCTION();
@@ -412,6 +439,7 @@ class ABSL_SCOPED_LOCKABLE Section {
     runtime::Lane lane;
   };
   Task& task_;
+  Posts* together_;
   Post posts_[6];
   int count_ = 0;
   int unrefs_ = 0;
