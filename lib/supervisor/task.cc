@@ -139,9 +139,8 @@ void Task::move_to(TaskEvent event, TimePoint now, Section& section) {
   }
 }
 
-void Task::note(Section& section, EventKind kind, TimePoint now, Fill fill) {
-  if (!outbox_ || core_.muted()) return;
-  (void)section;
+void Task::put(Section& /*section*/, EventKind kind, TimePoint now, Fill fill) {
+  if (core_.muted()) return;
   try {
     Event event;
     event.kind = kind;

@@ -228,7 +228,11 @@ class Task {
   void move_to(TaskEvent event, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   using Fill = absl::FunctionRef<void(Event&)>;
   /// Puts an event into the outbox, if anybody observes.
-  void note(Section& section, EventKind kind, TimePoint now, Fill fill) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void note(Section& section, EventKind kind, TimePoint now, Fill fill) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    if (outbox_) [[unlikely]]
+      put(section, kind, now, fill);
+  }
+  void put(Section& section, EventKind kind, TimePoint now, Fill fill) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void note(Section& section, EventKind kind, TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     note(section, kind, now, [](Event&) {});
   }
