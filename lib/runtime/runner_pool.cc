@@ -138,18 +138,8 @@ bool RunnerPool::run_one() noexcept {
   return true;
 }
 
-// Brings near what stood behind `job` in its queue, and is likely to run next: what it is part of is rarely in a cache
-// when there are many. Nothing is read of it: it may be gone.
-static void prefetch_next(const Job& job) noexcept {
-  constexpr std::ptrdiff_t Line = 64;
-  const char* const next = reinterpret_cast<const char*>(job.next);
-  if (next == nullptr) return;
-  for (std::ptrdiff_t at = -2 * Line; at <= 4 * Line; at += Line) __builtin_prefetch(next + at);
-}
-
 void RunnerPool::run_job(Runner& runner, Job& job) noexcept {
   const JobType& type = *job.type;
-  prefetch_next(job);
   runner.begin_job(type);
   if (type.clean_thread) {
     thread_state_.apply();
