@@ -27,74 +27,91 @@ void Task::begin_series(TimePoint now) noexcept {
 
 /// False: the strand has left this thread. True: the series is over, `end` says with what.
 bool Task::run_series(bool resumed, RawEnd& end) noexcept {
-  bool resume_call = resumed && series_->in_call;
+  bool resume_call = resumed && series_->in_call.load(std::memory_order_relaxed);
+  TimePoint now{};  // one clock read serves the end of a call and what comes next
+  if (!resume_call) {
+    now = core_.runtime().now();
+    if (!resumed && !await_call(now)) return false;
+  }
   for (;;) {
-    if (!resume_call) {
-      if (!await_call()) return false;
-      if (stop_reached(strand_)) return true;
-      const TimePoint now = core_.runtime().now();
-      series_->call_began = now;
-      if (heartbeat_) beat(now);
-      series_->in_call = true;
-      take_turn(now);
-      series_->asked = false;
-      const base::Lock lock(mutex);
-      series_->call_now = false;
-    }
+    if (!resume_call && !begin_call(now)) return true;
     if (!call(resume_call, end)) return false;
     resume_call = false;
-    series_->in_call = false;
-    if (!end_call(end)) return true;
+    series_->in_call.store(false, std::memory_order_relaxed);
+    switch (end_call(end, now)) {
+      case AfterCall::Over:
+        return true;
+      case AfterCall::Parked:
+        return false;
+      case AfterCall::GoesOn:
+        break;
+    }
     end = RawEnd();
+    if (!await_call(now)) return false;
     core_.runtime().next_job(*strand_.job.type);
   }
 }
 
-/// True: the next call is due, or stop was requested. False: the strand has left this thread.
-bool Task::await_call() noexcept {
-  if (core_.runtime().now() < series_->next && !park(strand_, nullptr, series_->next)) return false;
-  if (stop_reached(strand_)) return true;
-  if (series_->gave_way || !core_.runtime().others_ready()) {
-    series_->gave_way = false;
-    return true;
-  }
-  series_->gave_way = true;  // a series that is always late, or always called early, lets others go first
+/// True: the next call is due, or stop was requested. False: the strand has left this thread, and comes back when that
+/// is so.
+bool Task::await_call(TimePoint now) noexcept {
+  if (now < series_->next && !park(strand_, nullptr, series_->next)) return false;
+  if (stop_reached(strand_) || !core_.runtime().others_ready()) return true;
+  // A series that is always late, or always called early, lets others go first: it comes back by way of the queue.
   resume_later(strand_, runtime::Lane::Ready);
   return false;
 }
 
-/// What follows a call; true if the series goes on. Where it does not, end_attempt() judges the call as it would judge
+/// False: stop was requested, and there is no call.
+bool Task::begin_call(TimePoint now) noexcept {
+  {
+    const base::Lock lock(mutex);
+    if (stop_reached(strand_)) return false;
+    series_->call_now = false;
+    series_->in_call.store(true, std::memory_order_relaxed);
+    if (heartbeat_) beat(now);
+  }
+  series_->call_began = now;
+  take_turn(now);
+  series_->asked = false;
+  return true;
+}
+
+/// What follows a call, which ended at `now`. Where the series is over, end_attempt() judges the call as it would judge
 /// any attempt.
-bool Task::end_call(RawEnd& end) noexcept {
-  TimePoint now = core_.runtime().now();
+Task::AfterCall Task::end_call(RawEnd& end, TimePoint& now) noexcept {
+  now = core_.runtime().now();
   const bool failed = end.kind != RawEnd::Kind::Returned;
   FailureText text;
   FailureMemory::Room room;
   if (failed) {
-    if (options_->on_exception == OnException::Shutdown) return false;
+    if (options_->on_exception == OnException::Shutdown) return AfterCall::Over;
     text = FailureText::of(end, now, now - series_->call_began, attempt_here());
     room = failure_room();
     series_->refused = !ask_retry_if(end, text);
     series_->asked = true;
-    if (series_->refused) return false;
+    if (series_->refused) return AfterCall::Over;
     if (options_->retry_if) now = core_.runtime().now();
   }
   RawEnd garbage;
   {
     Section section(*this);
     outcome_fixed_ = false;
-    if (stop_reached(strand_) || (failed && stop_begun())) return false;  // judged as the attempt that it ends
+    // Then it is judged as the attempt that it ends.
+    if (stop_reached(strand_) || (failed && stop_begun())) return AfterCall::Over;
     plan_next_call(now);
     if (!failed) {
       ++completed_;
       streak_ = 0;
+      // If nothing of the call has to be told or destroyed, the same section serves for the wait.
+      if (!outbox_ && now < series_->next && !park_locked(strand_, nullptr, series_->next)) return AfterCall::Parked;
     } else if (options_->on_exception == OnException::Ignore) {
       count_failure(text, end, room, section);
       note_end(section, AttemptEnd::Failed, now, Decision::Ignore);
     } else {
       const Duration delay = options_->backoff.delay(streak_ + 1, core_.random(id_, attempt_ + failures_.count()));
       const TimePoint next = std::min(series_->next, detail::saturating_add(now, delay));
-      if (!restart_allowed(next)) return false;
+      if (!restart_allowed(next)) return AfterCall::Over;
       count_failure(text, end, room, section);
       ++streak_;
       series_->next = next;
@@ -104,7 +121,7 @@ bool Task::end_call(RawEnd& end) noexcept {
     garbage = std::move(end);
   }
   deliver();
-  return true;
+  return AfterCall::GoesOn;
 }
 
 Duration Task::call_jitter() const noexcept {

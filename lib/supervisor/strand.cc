@@ -75,12 +75,17 @@ bool Task::stop_reached(const Strand& strand) const noexcept {
 
 bool Task::park(Strand& strand, Wait* wait, TimePoint due, std::uint32_t* epoch) noexcept {
   const base::Lock lock(mutex);
+  const bool parked = !park_locked(strand, wait, due);
+  if (parked && epoch != nullptr) *epoch = strand.epoch;
+  return !parked;
+}
+
+bool Task::park_locked(Strand& strand, Wait* wait, TimePoint due) noexcept {
   if ((wait == nullptr || !wait->ignore_stop) && stop_reached(strand)) return true;
   if (wait == nullptr && series_->call_now) return true;
   strand.parked = true;
   strand.waits_on = wait;
   ++strand.epoch;
-  if (epoch != nullptr) *epoch = strand.epoch;
   strand.wait_due = due;
   set_timer(strand);
   return false;

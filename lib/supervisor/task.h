@@ -104,9 +104,8 @@ struct Series {
   TimePoint scheduled{};              // when that is to be made
   TimePoint next{};                   // when the next call is to be made: then, or earlier after a failure
   std::atomic<bool> in_call = false;  // read by the heartbeat as well
-  bool gave_way = false;
-  bool asked = false;    // retry_if, about this call's failure
-  bool refused = false;  // its answer
+  bool asked = false;                 // retry_if, about this call's failure
+  bool refused = false;               // its answer
   // Guarded by the task's lock.
   bool call_now = false;  // restart(): whatever the schedule says
 };
@@ -178,6 +177,7 @@ class Task {
   /// Parks `strand` on `wait` (null: between the calls of a series) until `due` or until it is taken off; from then on
   /// it may run elsewhere. True: not parked, since stop was requested already, or the next call is wanted now.
   bool park(Strand& strand, Wait* wait, TimePoint due, std::uint32_t* epoch = nullptr) noexcept;
+  bool park_locked(Strand& strand, Wait* wait, TimePoint due) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   /// Claims the strand if it is still parked by that parking; the caller then owns it, and resumes it.
   bool take_off(Strand& strand, std::uint32_t epoch, Wait::Result result) noexcept;
   /// Stop was requested: ends the wait that it ends.
@@ -280,8 +280,10 @@ class Task {
   // periodic.cc
   void begin_series(TimePoint now) noexcept;
   bool run_series(bool resumed, RawEnd& end) noexcept;
-  bool await_call() noexcept;
-  bool end_call(RawEnd& end) noexcept;
+  bool await_call(TimePoint now) noexcept;
+  bool begin_call(TimePoint now) noexcept;
+  enum class AfterCall : std::uint8_t { Over, Parked, GoesOn };
+  AfterCall end_call(RawEnd& end, TimePoint& now) noexcept;
 
   bool restart_allowed(TimePoint at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void reset_delays() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
