@@ -8,7 +8,8 @@ namespace engin::base {
 /// Of the calling thread (or fiber): a supervisor's JobContext, or null. Not inline: a coroutine may go on on another
 /// thread, and a compiler may keep the address of a thread-local across a suspension.
 void* context_slot() noexcept;
-void set_context_slot(void* context) noexcept;
+/// Returns what was there.
+void* set_context_slot(void* context) noexcept;
 
 }  // namespace engin::base
 

@@ -38,6 +38,10 @@ void RunnerPool::post(Job& job, Lane lane) noexcept {
       return;
     }
   }
+  post_to_all(job, lane);
+}
+
+void RunnerPool::post_to_all(Job& job, Lane lane) noexcept {
   Others others;
   ReadyQueue& queue = lane == Lane::Stop ? stop_jobs_ : lane == Lane::Ready ? ready_jobs_ : fresh_jobs_;
   queue.push(job, [&] { others = look_at_others(); });

@@ -126,6 +126,7 @@ class RunnerPool {
     bool monitor_asleep = false;
   };
 
+  void post_to_all(Job& job, Lane lane) noexcept;
   Others look_at_others() const noexcept;
   void tell(Others others) noexcept;
   void tell_of_local_jobs(bool only_one_for_myself) noexcept;

@@ -32,13 +32,18 @@ void Task::schedule(TimePoint now, Section& section) {
 
 void Task::run_body(runtime::Job& job) noexcept {
   Strand& strand = Strand::of(job);
-  strand.task().run(strand.purpose == Strand::Purpose::Resume);
+  Task& task = strand.task();
+  JobContext context{JobContext::Kind::Body, &task.core_, &task, &strand, nullptr};
+  const ContextScope scope(context);
+  const bool resumed = strand.purpose == Strand::Purpose::Resume;
+  // Most steps of a coroutine end with its next wait, and need nothing of what the end of an attempt does.
+  if (resumed && !task.series_ && !strand.run_frames()) return;
+  task.run(resumed);
 }
 
-/// Attempt after attempt, for as long as they follow one another on this runner.
+/// Attempt after attempt, for as long as they follow one another on this runner. `resumed`: this one had left its
+/// thread; the frames of a coroutine have been resumed, and have finished.
 void Task::run(bool resumed) noexcept {
-  JobContext context{JobContext::Kind::Body, &core_, this, &strand_, nullptr};
-  const ContextScope scope(context);
   TimePoint now{};  // one clock read serves the end of an attempt and the start of the next, if nobody observes
   if (!resumed) now = core_.runtime().now();
   Next next = resumed ? Next::Begun : Next::Again;
@@ -47,7 +52,9 @@ void Task::run(bool resumed) noexcept {
     RawEnd end;
     if (takes_token_ && !token_.stop_possible()) [[unlikely]] {
       fail_for_want_of_memory(end);  // begin_attempt() got no stop state
-    } else if (!(series_ ? run_series(resumed, end) : call(resumed, end))) {
+    } else if (resumed && !series_) {
+      strand_.take_end(end);
+    } else if (!(series_ ? run_series(resumed, end) : call(end))) {
       return;  // the strand has left this thread
     }
     resumed = false;
@@ -82,14 +89,12 @@ void Task::fail_for_want_of_memory(RawEnd& end) noexcept {
   }
 }
 
-/// One call of the callable, or what is left of one. False: it left the thread.
-bool Task::call(bool resumed, RawEnd& end) noexcept {
-  if (!resumed) {
-    PromiseBase* frame = nullptr;
-    body_->ops->run(*body_, token_, end, frame);
-    if (frame == nullptr) return true;
-    strand_.begin(*frame);
-  }
+/// One call of the callable. False: it left the thread.
+bool Task::call(RawEnd& end) noexcept {
+  PromiseBase* frame = nullptr;
+  body_->ops->run(*body_, token_, end, frame);
+  if (frame == nullptr) return true;
+  strand_.begin(*frame);
   if (!strand_.run_frames()) return false;
   strand_.take_end(end);
   return true;

@@ -26,9 +26,7 @@ inline JobContext* current_job() noexcept { return static_cast<JobContext*>(base
 
 class ContextScope {
  public:
-  explicit ContextScope(JobContext& context) noexcept : outer_(base::context_slot()) {
-    base::set_context_slot(&context);
-  }
+  explicit ContextScope(JobContext& context) noexcept : outer_(base::set_context_slot(&context)) {}
   ContextScope(const ContextScope&) = delete;
   ContextScope& operator=(const ContextScope&) = delete;
   ~ContextScope() { base::set_context_slot(outer_); }

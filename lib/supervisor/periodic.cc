@@ -35,8 +35,13 @@ bool Task::run_series(bool resumed, RawEnd& end) noexcept {
   }
   for (;;) {
     if (!resume_call && !begin_call(now)) return true;
-    if (!call(resume_call, end)) return false;
-    resume_call = false;
+    if (!resume_call) {
+      if (!call(end)) return false;
+    } else {
+      if (!strand_.run_frames()) return false;
+      strand_.take_end(end);
+      resume_call = false;
+    }
     series_->in_call.store(false, std::memory_order_relaxed);
     switch (end_call(end, now)) {
       case AfterCall::Over:

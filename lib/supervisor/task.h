@@ -245,7 +245,7 @@ class Task {
 
   // attempt.cc
   void run(bool resumed) noexcept;
-  bool call(bool resumed, RawEnd& end) noexcept;
+  bool call(RawEnd& end) noexcept;
   void report_left_behind() const noexcept;
   static void fail_for_want_of_memory(RawEnd& end) noexcept;
   enum class Next : std::uint8_t { None, Again, Begun };
