@@ -2,13 +2,18 @@
 """Makes small defects in lib/supervisor and lib/runtime by rules, and counts how many the tests notice.
 
     operators.py [--count N] [--seed S] [--only PATH]    PATH: a part of the file's name
+    operators.py --again FILE                            FILE: what an earlier run printed
 
 A defect is one of: a statement dropped, a condition negated, two neighbouring calls swapped, a comparison shifted by
 one, && for || and the reverse. Those that do not compile are not counted. What survives is printed as a diff;
 survivors.md says of those seen before why they do.
+
+Which N are made depends on the source: a changed line shuffles them anew. After tests were added, --again makes those
+that survived once more, found again by file, defect and line of code, and says how many of that run's are killed now.
 """
 import argparse
 import difflib
+import pathlib
 import random
 import re
 import time
@@ -59,25 +64,54 @@ def defects(lines):
                 yield i, [line.replace(old, new, 1)], 1, f"'{old.strip()}' made '{new.strip()}'"
 
 
+# What main() prints of each that was counted.
+PRINTED = re.compile(r"^ *\d+ (?P<file>lib/\S+):(?P<line>\d+) (?P<what>.*?): (?P<code>.*)  \d+\.\d s  (?P<verdict>.*)$")
+
+
+def shown(line):
+    return line.strip()[:70]
+
+
+def survivors_of(output, candidates, sound):
+    """Those candidates that survived an earlier run, and how many that run counted and killed."""
+    runs = [match for match in map(PRINTED.match, output.read_text().splitlines()) if match]
+    survived = [match for match in runs if match["verdict"] == "SURVIVED"]
+    chosen = []
+    for match in survived:
+        same = [(file, at, *rest) for file, at, *rest in candidates
+                if (file, rest[-1], shown(sound[file][at])) == (match["file"], match["what"], match["code"])]
+        if same:
+            chosen.append(min(same, key=lambda candidate: abs(candidate[1] + 1 - int(match["line"]))))
+        else:
+            print(f"no longer there: {match['file']}:{match['line']} {match['what']}: {match['code']}")
+    return chosen, len(runs), len(runs) - len(survived)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="")
+    parser.add_argument("--again", type=pathlib.Path)
     arguments = parser.parse_args()
     tree = Tree()
-    candidates = []
+    sound, candidates = {}, []
     for file in sorted(tree.sound):
         if re.match(r"lib/(supervisor|runtime)/.*\.cc$", file) and not SKIPPED.search(file) and arguments.only in file:
-            lines = tree.sound[file].decode().split("\n")
-            candidates += [(file, *defect) for defect in defects(lines)]
-    random.Random(arguments.seed).shuffle(candidates)
+            sound[file] = tree.sound[file].decode().split("\n")
+            candidates += [(file, *defect) for defect in defects(sound[file])]
+    counted_before = killed_before = 0
+    if arguments.again:
+        candidates, counted_before, killed_before = survivors_of(arguments.again, candidates, sound)
+        arguments.count = len(candidates)
+    else:
+        random.Random(arguments.seed).shuffle(candidates)
     tree.check_sound({layer_of(file) for file, *_ in candidates})
     counted, survivors = 0, []
     for file, at, replacement, span, what in candidates:
         if counted == arguments.count:
             break
-        lines = tree.sound[file].decode().split("\n")
+        lines = sound[file]
         mutant = lines[:at] + replacement + lines[at + span:]
         begin = time.monotonic()
         tree.write(file, "\n".join(mutant))
@@ -88,13 +122,17 @@ def main():
         tree.restore([file])
         if verdict is None:
             continue
-        print(f"{counted:4} {file}:{at + 1} {what}: {lines[at].strip()[:70]}  {time.monotonic() - begin:.1f} s  {verdict}", flush=True)
+        print(f"{counted:4} {file}:{at + 1} {what}: {shown(lines[at])}  {time.monotonic() - begin:.1f} s  {verdict}", flush=True)
         if verdict == "SURVIVED":
             survivors.append("\n".join(difflib.unified_diff(lines, mutant, file, file, n=2, lineterm="")))
     for survivor in survivors:
         print("\n" + survivor)
     killed = counted - len(survivors)
-    print(f"\n{killed} of {counted} killed: {100 * killed / max(counted, 1):.1f} %, seed {arguments.seed}")
+    if arguments.again:
+        print(f"\n{killed} of {counted} that had survived are killed now")
+        counted, killed = counted_before, killed_before + killed
+    seed = "" if arguments.again else f", seed {arguments.seed}"
+    print(f"\n{killed} of {counted} killed: {100 * killed / max(counted, 1):.1f} %{seed}")
 
 
 if __name__ == "__main__":
