@@ -228,6 +228,7 @@ const std::vector<Lie>& lies() {
       {"NoRest", "L1", {}, retry, [](Final& f) { f.stuck = true; }},
       {"AnObjectLeft", "M1", {}, retry, [](Final& f) { f.live_objects = 1; }},
       {"AFrameLeft", "M1", {}, retry, [](Final& f) { f.live_frames = 1; }},
+      {"AReferenceKept", "M1", {}, retry, [](Final& f) { f.supervisor_kept = true; }},
       {"AnEndedTaskKept", "M1", {}, retry, [](Final& f) { f.tasks[0].ended_without_handle = true; }},
   };
   return list;

@@ -82,8 +82,9 @@ struct Final {
   std::size_t ready_jobs = 0;
   std::int64_t live_objects = 0;
   std::int64_t live_frames = 0;
-  bool stuck = false;         // it did not come to rest
-  bool complete_log = false;  // a recorder saw all events
+  bool supervisor_kept = false;  // its record, though it is destroyed, all has ended and nobody has a handle
+  bool stuck = false;            // it did not come to rest
+  bool complete_log = false;     // a recorder saw all events
 };
 
 std::string_view to_string(What what) noexcept;

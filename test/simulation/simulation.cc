@@ -352,6 +352,10 @@ void Simulation::build() {
   options.on_straggler = scenario_.on_straggler;
   options.default_observer = false;
   options.runtime = world_;
+  // Not used, for every task comes with options of its own; it goes with the supervisor's record.
+  auto kept = std::make_shared<int>();
+  supervisor_kept_ = kept;
+  options.defaults.retry_if = [kept = std::move(kept)](const Failure&) { return true; };
   if (scenario_.record) options.observers.push_back(make_recorder(*this));
   for (const ObserverPlan& plan : scenario_.observers) options.observers.push_back(make_observer(*this, plan));
   supervisor_ = std::make_unique<Supervisor>(std::move(options));
@@ -475,6 +479,7 @@ RunResult Simulation::run() {
   final_.stuck = stuck_;
   final_.live_objects = live_objects;
   final_.live_frames = live_frames;
+  final_.supervisor_kept = !stuck_ && !supervisor_kept_.expired();
   final_.pending_timers = world_.pending_timers();
   final_.ready_jobs = world_.ready_jobs();
   result_.choices = world_.world().choices();

@@ -113,6 +113,7 @@ class Simulation {
   testing::VirtualRuntime world_;
   std::vector<TaskRun> tasks_;
   std::unique_ptr<Supervisor> supervisor_;
+  std::weak_ptr<const void> supervisor_kept_;  // what its record holds
   std::optional<std::stop_callback<std::function<void()>>> at_stop_token_;
   Wakeup wakeup_;
   bool open_ = false;  // the supervisor may be called

@@ -480,6 +480,7 @@ class NothingIsLeft final : public Checker {
   void finish(const Final& f) override {
     if (f.live_objects != 0) fail(-1, {}, std::to_string(f.live_objects) + " captured objects are left");
     if (f.live_frames != 0) fail(-1, {}, std::to_string(f.live_frames) + " frames are left");
+    if (f.supervisor_kept) fail(-1, {}, "a reference to the supervisor, or to a task of it, was not given back");
     for (std::size_t i = 0; i < f.tasks.size(); ++i) {
       if (f.tasks[i].ended_without_handle)
         fail(static_cast<int>(i), {}, "has ended, has no handle, and was not removed");

@@ -7,6 +7,12 @@
 
 namespace engin::test {
 
+/// By now the supervisor and all handles are gone. Its record holds the recorder, and each task's holds its record.
+Scenario::~Scenario() {
+  world.run_until_idle();
+  EXPECT_EQ(recorder.use_count(), 1) << "something of the supervisor is kept for good";
+}
+
 Supervisor& Scenario::make(SupervisorOptions options) {
   options.runtime = world;
   options.observers.insert(options.observers.begin(), recorder);

@@ -27,7 +27,7 @@ class Scenario {
   explicit Scenario(std::uint64_t the_seed) : seed(the_seed), world(the_seed) {}
   Scenario(const Scenario&) = delete;
   Scenario& operator=(const Scenario&) = delete;
-  virtual ~Scenario() = default;
+  virtual ~Scenario();
 
   virtual void run() = 0;
 

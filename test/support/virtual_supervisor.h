@@ -18,6 +18,11 @@ namespace engin::test {
 class VirtualTest : public ::testing::TestWithParam<std::uint64_t> {
  protected:
   VirtualTest() : world(GetParam()) {}
+  /// The test's supervisors and handles are gone, and with them all that there was of a supervisor.
+  ~VirtualTest() override {
+    world.run_until_idle();
+    EXPECT_EQ(events.use_count(), 1) << "something of a supervisor is kept for good";
+  }
 
   /// Options of a supervisor in this world whose events go to `events`.
   SupervisorOptions options(SupervisorOptions given = {}) {
