@@ -14,15 +14,17 @@ JOBS = os.environ.get("ENGIN_JOBS", str(os.cpu_count()))
 # What a layer's mutants are shown, in this order: (target, arguments). Seeds are fixed. What waits for real time comes
 # last.
 SIMULATION = ("simulation/engin_sim", ["--schedules", "40000", "--base", "1"])
+THREADS = ("supervisor/engin_supervisor_test", ["--gtest_filter=ThreadsTest.*"])
+PROCESS = ("process/engin_process_test", ["--gtest_filter=SupervisorProcessTest.*"])
 CHECKS = {
     "policy": [("policy/engin_policy_test", []), SIMULATION],
     "runtime": [("lower_cut/engin_lower_sim", ["--schedules", "60000", "--base", "1"]), ("runtime/engin_runtime_test", []),
-                SIMULATION, ("stress/engin_stress_test", [])],
+                SIMULATION, THREADS, PROCESS, ("stress/engin_stress_test", [])],
     "supervisor": [
         ("supervisor/engin_supervisor_test", ["--gtest_filter=-ThreadsTest.*"]),
         SIMULATION,
-        ("supervisor/engin_supervisor_test", ["--gtest_filter=ThreadsTest.*"]),
-        ("process/engin_process_test", ["--gtest_filter=SupervisorProcessTest.*"]),
+        THREADS,
+        PROCESS,
     ],
 }
 
