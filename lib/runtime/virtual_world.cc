@@ -1,6 +1,8 @@
 #include "runtime/virtual_world.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 #include <utility>
 
@@ -74,6 +76,11 @@ VirtualWorld::~VirtualWorld() {
 void VirtualWorld::start(Listener&) {}
 
 void VirtualWorld::post(Job& job, Lane lane) noexcept {
+  // Where threads run, the queues are made of the jobs themselves, and one that is in two of them ends both.
+  if (std::exchange(job.next, &job) == &job) {
+    std::fprintf(stderr, "engin: internal error: a job is posted that stands in a queue\n");
+    std::abort();
+  }
   if (lane == Lane::Control) {
     control_.push_back(&job);
   } else {
@@ -198,6 +205,7 @@ bool VirtualWorld::step() {
   Turn turn = Turn::None;
   if (!take(item, turn)) return false;
   if (item.carrier == nullptr) {
+    if (item.job != nullptr) item.job->next = nullptr;
     item.carrier = &idle_carrier();
     item.carrier->job = item.job;
     item.carrier->timer = item.timer;
