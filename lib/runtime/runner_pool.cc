@@ -147,6 +147,10 @@ void RunnerPool::run_job(Runner& runner, Job& job) noexcept {
   runner.begin_job(type);
   if (type.clean_thread) {
     thread_state_.apply();
+#ifndef NDEBUG
+    // It is asked afterwards what it has changed; not what a job of another kind did before it.
+    ThreadState::reset_timer_slack();
+#endif
     runner.ran_plain = true;
   }
   if (type.capture_after == Duration::zero() && !alarm_.asleep()) alarm_.ring();

@@ -2,8 +2,11 @@
 // keeps too, or the best of several rounds.
 #include <algorithm>
 #include <atomic>
+#include <cfenv>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
+#include <cstdint>
 #include <future>
 #include <latch>
 #include <memory>
@@ -16,6 +19,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 
 #include "engin/supervisor.h"
 #include "engin/testing/recorder.h"
@@ -115,10 +119,12 @@ TEST_F(ThreadsTest, WithAllRunnersHeldTheSnapshotSaysWhoHoldsThemAndWhoWaitsAndS
       void on_event(const Event& e) override {
         if (e.kind != EventKind::Starvation) return;
         detail = e.detail;
+        count = e.count;
         told.open();
       }
       Gate told;
       std::string detail;
+      std::uint64_t count = 0;
     };
     const auto starving = std::make_shared<Starving>();
     Supervisor s({.runners = 1, .max_runners = 2, .observers = {starving}, .default_observer = false});
@@ -137,6 +143,7 @@ TEST_F(ThreadsTest, WithAllRunnersHeldTheSnapshotSaysWhoHoldsThemAndWhoWaitsAndS
     const TaskHandle third = s.supervise(holds, {.name = "third"});
     ASSERT_TRUE(starving->told.wait());
     EXPECT_EQ(starving->detail, "max_runners is reached; held by first, second");
+    EXPECT_EQ(starving->count, 1u);
     const SupervisorSnapshot seen = s.snapshot();
     EXPECT_THAT(seen.holders, ::testing::ElementsAre("first", "second"));
     EXPECT_THAT(seen.waiting, ::testing::ElementsAre("third"));
@@ -148,6 +155,79 @@ TEST_F(ThreadsTest, WithAllRunnersHeldTheSnapshotSaysWhoHoldsThemAndWhoWaitsAndS
   }
   EXPECT_LT(best, 50ms);
 }
+
+TEST_F(ThreadsTest, AJobOfAnyKindFindsTheSignalMaskOfWhoStartedTheSupervisor) {
+  sigset_t before, usr1;
+  ::sigemptyset(&usr1);
+  ::sigaddset(&usr1, SIGUSR1);
+  ::pthread_sigmask(SIG_BLOCK, &usr1, &before);
+  Supervisor s(options());
+  s.start();
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const auto blocked = [](int signal) {
+    sigset_t mask;
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    return ::sigismember(&mask, signal) == 1;
+  };
+  std::atomic<int> as_expected = 0;
+  const auto look = [&] {
+    if (blocked(SIGUSR1) && !blocked(SIGUSR2)) ++as_expected;
+  };
+  const TaskHandle coroutine = s.supervise([&]() -> Co<> {
+    look();
+    co_return;
+  });
+  EXPECT_EQ(coroutine.wait_for(Patience), Outcome::Completed);  // the first job of its runner, maybe
+  const TaskHandle plain = s.supervise([&] { look(); });
+  EXPECT_EQ(plain.wait_for(Patience), Outcome::Completed);
+  Gate called;
+  s.supervise(every(1h, [&] {
+    look();
+    called.open();
+  }));
+  EXPECT_TRUE(called.wait());
+  EXPECT_EQ(as_expected, 3);
+  s.shutdown();
+}
+
+#ifndef NDEBUG
+TEST_F(ThreadsTest, ADebugBuildSaysWhatAPlainCallableChangedOfItsThread) {
+  SupervisorOptions o = options();
+  o.runners = o.max_runners = 1;
+  ::testing::internal::CaptureStderr();
+  {
+    Supervisor s(o);
+    s.start();
+    const auto runs = [&](auto f, const char* name) {
+      EXPECT_EQ(s.supervise(f, {.name = name}).wait_for(Patience), Outcome::Completed);
+    };
+    const auto change_all = [] {
+      sigset_t usr1;
+      ::sigemptyset(&usr1);
+      ::sigaddset(&usr1, SIGUSR1);
+      ::pthread_sigmask(SIG_BLOCK, &usr1, nullptr);
+      std::fesetround(FE_UPWARD);
+      ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+    };
+    runs([] {}, "tidy");
+    runs([] { std::fesetround(FE_DOWNWARD); }, "rounds");
+    runs(change_all, "untidy");
+    runs([] {}, "tidy again");
+    runs(
+        [&]() -> Co<> {
+          change_all();
+          co_return;
+        },
+        "coroutine");
+    runs([] {}, "tidy once more");
+    s.shutdown();
+  }
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "engin: task 'rounds' changed the floating-point mode of its thread, and did not put it back\n"
+            "engin: task 'untidy' changed the signal mask, the floating-point mode, the timer slack of its thread, and "
+            "did not put it back\n");
+}
+#endif
 
 TEST_F(ThreadsTest, HooksAndStopCallbacksThatHangTakeNoRunnerFromAnybody) {
   rules.by_hand = true;
