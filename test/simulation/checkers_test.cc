@@ -159,6 +159,7 @@ const std::vector<Lie>& lies() {
       {"ARestartAfterShutdownBegan", "S5", {shutdown, failed(Decision::Restart, 10ms, 5ms)}, retry},
       {"ATimerLeft", "S5", {of_all(record(What::Gone))}, retry, [](Final& f) { f.pending_timers = 1; }},
       {"AnObserverAfterACleanReport", "S6", {report(0ms, 0ms, false), event(EventKind::Stopped)}},
+      {"AnObserverAfterTheDestructor", "S6", {of_all(record(What::Gone)), event(EventKind::StragglerEnded)}},
       {"AHookAfterACleanReport", "S6", {report(0ms, 0ms, false), record(What::HookEnter)}},
       {"AcceptedAfterShutdownBegan", "S7", {shutdown, record(What::SuperviseBegin), record(What::SuperviseEnd)}},
       {"RefusedForNoReason",

@@ -294,6 +294,11 @@ class CleanMeansQuiet final : public Checker {
  public:
   CleanMeansQuiet() : Checker("S6") {}
   void see(const Record& r) override {
+    if (r.what == What::Gone) gone_ = true;
+    if (gone_ && r.what == What::Event) {
+      fail(-1, r.time, "an observer is told " + std::string(engin::to_string(r.kind)) + " by who is gone");
+      return;
+    }
     if (r.what == What::ReportSeen && !r.bad) clean_ = true;
     if (!clean_) return;
     switch (r.what) {
@@ -314,10 +319,11 @@ class CleanMeansQuiet final : public Checker {
   }
 
  protected:
-  void reset() override { clean_ = false; }
+  void reset() override { clean_ = gone_ = false; }
 
  private:
   bool clean_ = false;
+  bool gone_ = false;
 };
 
 struct AdoptNote {
