@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <iostream>
 #include <latch>
 #include <map>
 #include <memory>
@@ -222,10 +223,14 @@ int forks() {
         }
       };
       refuses([&] { s.supervise([] {}); });
+      refuses([&] { s.start(); });
       refuses([&] { s.shutdown(); });
       refuses([&] { s.wait_for(1s); });
       refuses([&] { (void)s.snapshot(); });
       refuses([&] { s.wait_all(); });
+      refuses([&] { s.for_each_task([](const TaskHandle&) {}); });
+      refuses([&] { (void)s.find("t"); });
+      refuses([&] { s.dump(std::cout); });
       refuses([&] { (void)s.shutdown_cause(); });
       refuses([&] { (void)task.snapshot(); });
       refuses([&] { task.stop(); });
@@ -243,7 +248,7 @@ int forks() {
       task = TaskHandle();
       s.request_shutdown();
       s.~Supervisor();
-      std::_Exit(stopped && refused == 14 ? 0 : 1);
+      std::_Exit(stopped && refused == 18 ? 0 : 1);
     }
     if (::waitpid(child, &status, 0) != child) return 98;
   }
@@ -306,7 +311,12 @@ int no_threads_to_shut_down() {
   ::getrlimit(RLIMIT_NPROC, &limit);
   limit.rlim_cur = 1;
   ::setrlimit(RLIMIT_NPROC, &limit);
-  return s.shutdown().exit_code();
+  const int code = s.shutdown().exit_code();
+  Supervisor nobody_waited({.default_observer = false});
+  nobody_waited.supervise([] {});
+  nobody_waited.request_shutdown();
+  say(nobody_waited.wait_for(0s) != nullptr ? "at once" : "later");  // whoever looks does what there is to do
+  return code;
 }
 
 /// No thread to be had for growth: a callable that blocks keeps the one runner, another one waits; and runs as soon as

@@ -94,7 +94,7 @@ TEST(SupervisorProcessTest, WithoutAThreadWhoWaitsForTheShutdownDoesItAndAnother
   if (engin::test::under_asan) GTEST_SKIP() << "LeakSanitizer needs a thread of its own at the end";
   Child child(Program, "no-threads-to-shut-down");
   EXPECT_EQ(child.status(), 0);
-  EXPECT_EQ(child.output(), "not yet\nasleep\n");
+  EXPECT_EQ(child.output(), "not yet\nasleep\nat once\n");
 }
 
 TEST(SupervisorProcessTest, WithoutOneMoreThreadAJobWaitsUntilThereIsOne) {

@@ -194,6 +194,28 @@ TEST_P(GrowthTest, AtTheMostRunnersStarvationIsToldOnceAndEndsByItself) {
   EXPECT_EQ(runtime.listener.times_refused.load(), 0);
 }
 
+TEST_P(GrowthTest, StarvationThatComesAgainIsToldAgain) {
+  const int max = GetParam() + 2;
+  TestRuntime runtime(with_max(max));
+  runtime.start();
+  for (int time = 1; time <= 3; ++time) {
+    Gate release;
+    Count begun, ended;
+    for (int i = 0; i <= max; ++i) {
+      runtime.post(kBlocking, Lane::Fresh, [&] {
+        begun.add();
+        release.wait();
+        ended.add();
+      });
+    }
+    ASSERT_TRUE(begun.reaches(max));
+    EXPECT_TRUE(eventually([&] { return runtime.listener.times_full.load() == time; }));
+    release.open();
+    ASSERT_TRUE(ended.reaches(max + 1));
+    ASSERT_TRUE(eventually([&] { return !runtime->stats().starving; }));
+  }
+}
+
 TEST_P(GrowthTest, StopJobsRunThoughAllRunnersAreCapturedAndThereMayBeNoMore) {
   TestRuntime runtime(with_max(GetParam()));
   runtime.start();

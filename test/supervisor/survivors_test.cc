@@ -1,11 +1,15 @@
 // Small promises that defects made by rule got past (test/mutants/survivors.md): each is one line of the library that
 // nothing else noticed when it was gone.
 #include <chrono>
+#include <cstdint>
 #include <exception>
+#include <memory>
 #include <new>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -14,6 +18,8 @@
 #include "absl/status/status.h"
 #include "engin/supervisor.h"
 #include "engin/testing/recorder.h"
+#include "engin/testing/virtual_runtime.h"
+#include "runtime/virtual_world.h"
 #include "test/support/scenario.h"
 
 namespace engin {
@@ -101,6 +107,254 @@ ENGIN_SCENARIO(SmallPromiseTest, TheSnapshotCountsWhatIsReady) {
   EXPECT_EQ(s.snapshot().ready, world.ready_jobs());
   EXPECT_GE(s.snapshot().ready, 2u);
   s.shutdown();
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, TheReportKeepsAThousandLateFailuresAndCountsTheRest) {
+  Supervisor& s = started({.stop_order = StopOrder::Reverse});
+  periodic(s.supervise(every(1ms, throws()), {.on_exception = OnException::Ignore}));
+  s.supervise(slow_to_stop(1100ms));  // taken down first; the other one goes on meanwhile
+  world.run_until_idle();
+  const ShutdownReport& report = s.shutdown();
+  EXPECT_EQ(report.secondary.size(), 1000u);
+  EXPECT_GT(report.late_failures, 1000u);
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, ARestartThatTheLimitDidNotCountIsNotTakenBack) {
+  Supervisor& s = started();
+  rules.by_hand = true;
+  TaskHandle task = s.supervise(
+      [] {
+        if (this_task::attempt() != 2) throw std::runtime_error("again");
+      },
+      {.on_exception = OnException::Retry,
+       .backoff = Backoff::constant(1s),
+       .restart_limit = {.max_restarts = 2, .window = 1min, .then = OnLimit::GiveUp},
+       .on_return = OnReturn::Restart});
+  world.run_until_idle();
+  world.advance(1s);
+  ASSERT_EQ(task.state(), TaskState::Backoff) << "the second attempt returned";
+  EXPECT_EQ(task.snapshot().restarts_used, 1u);
+  EXPECT_EQ(task.restart(), RestartResult::Started);
+  world.run_until_idle();
+  EXPECT_EQ(task.snapshot().restarts_used, 2u) << "those after the first and the third attempt, which failed";
+  world.advance(1s);
+  EXPECT_EQ(task.state(), TaskState::GaveUp);
+  EXPECT_EQ(task.snapshot().attempt, 4u);
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, ATokenAskedForLateHasFiredAndTheNextAttemptHasAFreshOne) {
+  Supervisor& s = started();
+  std::vector<bool> fired;
+  TaskHandle task = s.supervise([&]() -> Co<> {
+    if (this_task::attempt() == 2) {
+      fired.push_back(this_task::stop_token().stop_requested());
+      co_return;
+    }
+    while (co_await sleep_for(1h)) {
+    }
+    fired.push_back(this_task::stop_token().stop_requested());
+    fired.push_back(this_task::stop_token() == this_task::stop_token());
+  });
+  world.run_until_idle();
+  task.restart();
+  EXPECT_EQ(task.wait(), Outcome::Completed);
+  EXPECT_EQ(fired, std::vector<bool>({true, true, false}));
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, ASleepOfNoTimeTellsOfTheStopToo) {
+  Supervisor& s = started();
+  std::vector<bool> slept;
+  TaskHandle task = s.supervise([&]() -> Co<> {
+    slept.push_back(co_await sleep_for(0s));
+    while (co_await sleep_for(1h)) {
+    }
+    slept.push_back(co_await sleep_for(0s));
+    slept.push_back(co_await sleep_for(0s, ignore_stop));
+  });
+  world.run_until_idle();
+  EXPECT_EQ(task.stop(1s), StopResult::Stopped);
+  EXPECT_EQ(slept, std::vector<bool>({true, false, true}));
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, TheLastEventOfAShutdownThatWasForcedTellsWhatItsReportTells) {
+  Supervisor& s = started({.shutdown_timeout = 5s});
+  rules.deadline_came = true;
+  s.supervise([this] { block(1h); }, {.name = "hangs", .stop_timeout = 1s});
+  s.supervise([this] { block(1h); }, {.name = "late", .stop_timeout = 1h});
+  world.run_until_idle();
+  EXPECT_EQ(s.shutdown().duration, 5s);
+  world.run_until_idle();
+  std::optional<Event> ended;
+  for (const Event& e : log()) {
+    if (e.kind == EventKind::ShutdownEnded) ended = e;
+  }
+  ASSERT_TRUE(ended.has_value());
+  EXPECT_EQ(ended->duration, 5s);
+  EXPECT_FALSE(ended->detail.empty()) << "two stragglers";
+  finish();
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, EachFailedCallIsToldWithItsOwnFailure) {
+  Supervisor& s = started();
+  int calls = 0;
+  const auto fails = [&] { throw std::runtime_error(std::to_string(++calls)); };
+  const OnException handled = seed % 2 == 0 ? OnException::Ignore : OnException::Retry;
+  periodic(s.supervise(every(1s, fails), {.name = "t", .on_exception = handled, .backoff = Backoff::constant(1s)}));
+  world.advance(2s);
+  s.shutdown();
+  std::vector<std::string> told;
+  for (const Event& e : log()) {
+    if (e.kind == EventKind::Failed) told.push_back(e.failure->message());
+  }
+  EXPECT_EQ(told, std::vector<std::string>({"1", "2", "3"}));
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, WhatAHookCapturedGoesWithItsTaskThoughThereIsAHandle) {
+  Supervisor& s = started();
+  auto captured = std::make_shared<int>();
+  const std::weak_ptr<int> kept = captured;
+  TaskHandle task = hooked(s.supervise(until_stopped(), {.shutdown_hook = [c = std::move(captured)] {}}));
+  world.run_until_idle();
+  s.shutdown();
+  EXPECT_TRUE(kept.expired());
+  EXPECT_EQ(task.state(), TaskState::Stopped);
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, ATaskStartedAgainShowsNothingOfItsEarlierStop) {
+  Supervisor& s = started();
+  rules.by_hand = true;
+  TaskHandle task = hooked(s.supervise(until_stopped(), {.shutdown_hook = [] {}}));
+  world.run_until_idle();
+  EXPECT_EQ(task.stop(1s), StopResult::Stopped);
+  EXPECT_EQ(task.snapshot().hook, HookResult::Returned);
+  task.restart();
+  world.run_until_idle();
+  EXPECT_EQ(task.snapshot().hook, HookResult::None);
+  EXPECT_EQ(task.snapshot().stop_reason, StopReason::None);
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, ATaskStartedAgainHasItsDelaysAndItsLimitAnew) {
+  Supervisor& s = started();
+  rules.by_hand = true;
+  TaskHandle task =
+      s.supervise(throws(), {.on_exception = OnException::Retry,
+                             .backoff = Backoff::schedule({1s, 2s, 4s}),
+                             .restart_limit = {.max_restarts = 2, .window = 1h, .then = OnLimit::GiveUp}});
+  const auto delay = [&] { return task.snapshot().next_attempt.value_or(world.now()) - world.now(); };
+  world.run_until_idle();
+  for (int life = 0; life < 3; ++life) {
+    EXPECT_EQ(delay(), 1s);
+    world.advance(1s);
+    EXPECT_EQ(delay(), 2s);
+    world.advance(2s);
+    EXPECT_EQ(task.state(), TaskState::GaveUp);
+    EXPECT_EQ(task.restart(), RestartResult::Started);
+    world.run_until_idle();
+  }
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, AnAttemptThatRunsHasNoNextOne) {
+  Supervisor& s = started();
+  TaskHandle task = s.supervise(
+      []() -> Co<> {
+        if (this_task::attempt() == 1) throw std::runtime_error("again");
+        (void)co_await sleep_for(1h);
+      },
+      {.on_exception = OnException::Retry, .backoff = Backoff::constant(1s)});
+  world.run_until_idle();
+  EXPECT_EQ(task.snapshot().next_attempt, std::optional(world.now() + 1s));
+  world.advance(1s);
+  EXPECT_EQ(task.state(), TaskState::Waiting);
+  EXPECT_EQ(task.snapshot().next_attempt, std::nullopt);
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, ACallBeforeTheFirstOneLeavesTheScheduleAsItIs) {
+  Supervisor& s = started();
+  const TimePoint begin = world.now();
+  std::vector<Duration> calls;
+  TaskHandle task = periodic(s.supervise(every(10s, [&] { calls.push_back(world.now() - begin); }, {.first = 5s})));
+  world.advance(1s);
+  task.restart();
+  world.advance(14s);
+  EXPECT_EQ(calls, std::vector<Duration>({1s, 5s, 15s}));
+  s.shutdown();
+}
+
+TEST(SmallPromiseTest, ShutdownWaitsForWhatTheExceptionsOfARemovedTaskHold) {
+  struct SlowToGo {
+    testing::VirtualRuntime* world;
+    ~SlowToGo() {
+      world->world().wait(nullptr, [] { return false; }, world->now() + 3s);
+    }
+  };
+  struct Holds : std::runtime_error {
+    explicit Holds(testing::VirtualRuntime& w) : std::runtime_error("holds"), held(new SlowToGo{&w}) {}
+    std::shared_ptr<SlowToGo> held;
+  };
+  for (std::uint64_t seed = 1; seed <= Seeds; ++seed) {
+    testing::VirtualRuntime world(seed);
+    Supervisor s({.default_observer = false, .runtime = world});  // no observer: events hold what they tell of
+    s.start();
+    TaskHandle failed = s.supervise([&] { throw Holds(world); }, {.on_exception = OnException::Ignore});
+    TaskHandle stopped = s.supervise([&]() -> Co<> {
+      (void)co_await sleep_for(1h);
+      throw Holds(world);
+    });
+    world.run_until_idle();
+    EXPECT_EQ(stopped.stop(1s), StopResult::Stopped);
+    EXPECT_TRUE((seed % 2 == 0 ? failed : stopped).remove());
+    EXPECT_EQ(s.shutdown().duration, 3s) << seed;
+    EXPECT_TRUE((seed % 2 == 1 ? failed : stopped).wait().failure()) << "kept for who has its handle";
+  }
+}
+
+/// Blocks once, for longer than the shutdown may take.
+struct SlowObserver final : Observer {
+  explicit SlowObserver(Scenario& s) : scenario(s) {}
+  void on_event(const Event& e) override {
+    if (e.kind != EventKind::StopRequested) return;
+    scenario.block(1min);
+    returned = true;
+  }
+  Scenario& scenario;
+  bool returned = false;
+};
+
+ENGIN_SCENARIO(SmallPromiseTest, TheDestructorWaitsForAnObserverThatOutlastsTheReport) {
+  const auto observer = std::make_shared<SlowObserver>(*this);
+  Supervisor& s = started({.shutdown_timeout = 5s, .observers = {observer}});
+  rules.deadline_came = true;
+  s.supervise(until_stopped());
+  world.run_until_idle();
+  const ShutdownReport& report = s.shutdown();
+  EXPECT_FALSE(report.clean());
+  EXPECT_FALSE(observer->returned);
+  finish();
+  EXPECT_TRUE(observer->returned);
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, TheDestructorWaitsForACallbackOfItsTokenThatOutlastsTheReport) {
+  Supervisor& s = started({.shutdown_timeout = 5s});
+  rules.deadline_came = true;
+  bool returned = false;
+  const std::stop_callback slow(s.stop_token(), [&] {
+    block(1min);
+    returned = true;
+  });
+  s.supervise(until_stopped());
+  world.run_until_idle();
+  const ShutdownReport& report = s.shutdown();
+  ASSERT_EQ(report.stragglers.size(), 1u);
+  EXPECT_EQ(report.stragglers[0].what, "stop callback");
+  EXPECT_FALSE(returned);
+  finish();
+  EXPECT_TRUE(returned);
 }
 
 TEST(SmallPromiseTest, AnEmptyHandleHasAState) { EXPECT_TRUE(is_ended(TaskHandle().state())); }
