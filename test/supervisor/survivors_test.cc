@@ -163,6 +163,31 @@ ENGIN_SCENARIO(SmallPromiseTest, ATokenAskedForLateHasFiredAndTheNextAttemptHasA
   s.shutdown();
 }
 
+ENGIN_SCENARIO(SmallPromiseTest, AStopCallbackIsInsideItsTask) {
+  Supervisor& s = started();
+  std::optional<bool> fired;
+  StopReason reason = StopReason::None;
+  std::optional<Duration> left;
+  TaskHandle task = s.supervise(
+      [&](std::stop_token stop) -> Co<> {
+        const std::stop_callback callback(stop, [&] {
+          fired = this_task::stop_token().stop_requested();
+          reason = this_task::stop_reason();
+          left = this_task::stop_deadline() - world.now();
+          EXPECT_EQ(this_task::attempt(), 1u);
+        });
+        while (co_await sleep_for(1h)) {
+        }
+      },
+      {.stop_timeout = 7s});
+  world.run_until_idle();
+  EXPECT_EQ(task.stop(1h), StopResult::Stopped);
+  EXPECT_EQ(fired, std::optional(true));
+  EXPECT_EQ(reason, StopReason::Requested);
+  EXPECT_EQ(left, std::optional<Duration>(7s));
+  s.shutdown();
+}
+
 ENGIN_SCENARIO(SmallPromiseTest, ASleepOfNoTimeTellsOfTheStopToo) {
   Supervisor& s = started();
   std::vector<bool> slept;
