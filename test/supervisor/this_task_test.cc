@@ -1,5 +1,6 @@
 #include "engin/this_task.h"
 
+#include <chrono>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -21,7 +22,9 @@ ENGIN_WITH_SEEDS(ThisTaskTest);
 TEST(ThisTaskOutsideTest, ATaskFunctionCanBeCalledFromAPlainTest) {
   EXPECT_FALSE(this_task::stop_token().stop_possible());
   EXPECT_EQ(this_task::attempt(), 0U);
-  EXPECT_TRUE(this_task::sleep_for(1us));
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(this_task::sleep_for(5ms));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 5ms);
   EXPECT_TRUE(this_task::sleep_for(-1h));
   this_task::ready();
   this_task::beat();
