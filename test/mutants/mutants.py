@@ -2,6 +2,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import time
 
@@ -109,7 +110,7 @@ class Tree:
             try:
                 status = process.wait(limit)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # with the children that tests have started
                 process.wait()
                 return f"{name}: hangs"
         if status == 0:
