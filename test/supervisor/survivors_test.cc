@@ -283,6 +283,27 @@ ENGIN_SCENARIO(SmallPromiseTest, ATaskStartedAgainHasItsDelaysAndItsLimitAnew) {
   s.shutdown();
 }
 
+ENGIN_SCENARIO(SmallPromiseTest, HowAnEarlierAttemptEndedIsNothingToTheDeadline) {
+  Supervisor& s = started({.shutdown_timeout = 0s});
+  rules.by_hand = rules.deadline_came = true;
+  Wakeup go;
+  TaskHandle task = hooked(s.supervise(
+      [&]() -> Co<> {
+        if (this_task::attempt() == 1) (void)co_await go.wait();
+        throw std::runtime_error("broken");
+      },
+      {.on_exception = OnException::Retry, .backoff = Backoff::constant(1h), .shutdown_hook = [] {}}));
+  world.run_until_idle();
+  task.request_stop();
+  EXPECT_EQ(task.restart(), RestartResult::WhenEnded);
+  go.notify();  // with some seeds it fails before its hook begins, and so is no stopped one
+  world.run_until_idle();
+  ASSERT_EQ(task.state(), TaskState::Backoff) << "its second attempt";
+  s.shutdown();  // with some seeds the deadline comes before anybody is told to stop
+  EXPECT_EQ(task.state(), TaskState::Stopped);
+  finish();
+}
+
 ENGIN_SCENARIO(SmallPromiseTest, AnAttemptThatRunsHasNoNextOne) {
   Supervisor& s = started();
   TaskHandle task = s.supervise(
