@@ -35,6 +35,7 @@ class NoThreads {
   NoThreads(const NoThreads&) = delete;
   NoThreads& operator=(const NoThreads&) = delete;
   ~NoThreads() { base::create_thread.store(&pthread_create); }
+  void allow(int threads) { left_ = threads; }
 
  private:
   static int create(pthread_t* thread, const pthread_attr_t* attributes, void* (*main)(void*), void* argument) {
@@ -259,6 +260,23 @@ TEST_P(GrowthTest, WithoutThreadsStarvationIsToldAndTheControlRunnerRunsStopJobs
     EXPECT_EQ(begun_.value(), GetParam());
   }
   // It is tried again.
+  EXPECT_TRUE(begun_.reaches(GetParam() + 3));
+  release_.open();
+  ASSERT_TRUE(ended_.reaches(GetParam() + 3));
+}
+
+TEST_P(GrowthTest, WhenOneMoreThreadWasNotEnoughStarvationIsToldAgain) {
+  TestRuntime runtime(GetParam());
+  runtime.start();
+  {
+    NoThreads threads;
+    post_waiting(runtime, GetParam() + 3, kPlain);
+    ASSERT_TRUE(begun_.reaches(GetParam()));
+    ASSERT_TRUE(eventually([&] { return runtime.listener.times_refused.load() == 1; }));
+    threads.allow(1);
+    ASSERT_TRUE(begun_.reaches(GetParam() + 1));
+    EXPECT_TRUE(eventually([&] { return runtime.listener.times_refused.load() == 2; }));
+  }
   EXPECT_TRUE(begun_.reaches(GetParam() + 3));
   release_.open();
   ASSERT_TRUE(ended_.reaches(GetParam() + 3));
