@@ -26,9 +26,11 @@ void* take(std::size_t size) {
 }
 
 struct Counting : Observer {
-  std::atomic<int> failed{0};
+  std::atomic<int> failed{0}, began{0}, ended{0};
   void on_event(const Event& event) override {
     if (event.kind == EventKind::Failed) failed.fetch_add(1);
+    if (event.kind == EventKind::ShutdownBegan) began.fetch_add(1);
+    if (event.kind == EventKind::ShutdownEnded) ended.fetch_add(1);
   }
 };
 
@@ -107,6 +109,7 @@ bool live(long n) {
       REQUIRE(retried.snapshot().failed >= 3 || retried.snapshot().attempt == 0);
       REQUIRE(retried.state() == TaskState::Completed || is_ended(retried.state()));
     }
+    REQUIRE(observer->began + observer->ended == 2 || s.snapshot().undelivered_events > 0);
     REQUIRE(static_cast<std::uint64_t>(observer->failed.load()) + s.snapshot().undelivered_events >=
             (retried ? retried.snapshot().failed : 0));
   }

@@ -197,7 +197,8 @@ int destroys_its_own_supervisor() {
   return 0;
 }
 
-/// The child is made by a thread of the program while others hold the locks of both tasks again and again.
+/// The child is made by a thread of the program while others hold the locks of both tasks and of the supervisor again
+/// and again.
 int forks() {
   Supervisor s({.default_observer = false});
   auto task = s.supervise([] { this_task::sleep_for(1h); });
@@ -209,6 +210,9 @@ int forks() {
       (void)task.state();
       (void)scoped->handle().state();
     }
+  });
+  std::thread busy_too([&] {
+    while (!end) (void)s.find("nobody");
   });
   int status = 0;
   for (int round = 0; round < 100 && status == 0; ++round) {
@@ -254,6 +258,7 @@ int forks() {
   }
   end = true;
   busy.join();
+  busy_too.join();
   say(status == 0 ? "each child was refused" : "a child was not refused");
   scoped.reset();
   return s.shutdown().exit_code();
