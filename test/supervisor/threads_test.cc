@@ -69,6 +69,17 @@ auto sleeps_until_stopped() {
   };
 }
 
+/// The tasks that a report names, in order. Not the observers: one that a loaded machine holds up in the midst of a
+/// call while the report is made is named, and rightly so.
+std::vector<std::string> straggling_tasks(const ShutdownReport& report) {
+  std::vector<std::string> names;
+  for (const Straggler& straggler : report.stragglers) {
+    if (straggler.id != 0) names.push_back(straggler.name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 TEST_F(ThreadsTest, AnEndlessTaskStopsWithinATenthOfASecond) {
   Duration best = Duration::max();
   for (int round = 0; round < 5; ++round) {
@@ -452,10 +463,8 @@ TEST_F(ThreadsTest, AnAbandonedStragglerEndsAfterTheSupervisorIsGone) {
     s.start();
     ASSERT_TRUE(runs.wait());
     const ShutdownReport& report = s.shutdown();
-    ASSERT_FALSE(report.stragglers.empty());
-    EXPECT_EQ(report.stragglers[0].name, "stuck");
-    EXPECT_EQ(report.stragglers[0].what, "body");
-    EXPECT_EQ(report.stragglers.size(), 1u) << report;
+    EXPECT_THAT(straggling_tasks(report), ::testing::ElementsAre("stuck")) << report;
+    EXPECT_EQ(report.stragglers.at(0).what, "body");
     EXPECT_EQ(report.exit_code(), 2);
   }
   EXPECT_FALSE(is_ended(task.state()));
@@ -602,11 +611,9 @@ TEST_F(ThreadsTest, HungHooksTasksAndStopCallbacksEndByTheDeadlineAndExactlyThey
   const auto begun = std::chrono::steady_clock::now();
   const ShutdownReport& report = s.shutdown();
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 400ms + 5s);
-  std::vector<std::string> names;
-  for (const Straggler& straggler : report.stragglers) names.push_back(straggler.name);
-  std::sort(names.begin(), names.end());
+  std::vector<std::string> names = straggling_tasks(report);
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  EXPECT_THAT(names, ::testing::ElementsAre("hung body", "hung callback", "hung hook"));
+  EXPECT_THAT(names, ::testing::ElementsAre("hung body", "hung callback", "hung hook")) << report;
   EXPECT_EQ(report.exit_code(), 2);
   release.open();
   rules.deadline_came = true;
