@@ -380,6 +380,7 @@ ENGIN_SCENARIO(SmallPromiseTest, TheDestructorWaitsForAnObserverThatOutlastsTheR
   world.run_until_idle();
   const ShutdownReport& report = s.shutdown();
   EXPECT_FALSE(report.clean());
+  EXPECT_GT(report.undelivered_events, 0u) << "at least the one that it is told now";
   EXPECT_FALSE(observer->returned);
   finish();
   EXPECT_TRUE(observer->returned);
