@@ -210,7 +210,9 @@ ENGIN_SCENARIO(SmallPromiseTest, TheLastEventOfAShutdownThatWasForcedTellsWhatIt
   s.supervise([this] { block(1h); }, {.name = "hangs", .stop_timeout = 1s});
   s.supervise([this] { block(1h); }, {.name = "late", .stop_timeout = 1h});
   world.run_until_idle();
+  const TimePoint begin = world.now();
   EXPECT_EQ(s.shutdown().duration, 5s);
+  EXPECT_EQ(world.now() - begin, 5s) << "it returned when the report was made, and not when its own patience was over";
   world.run_until_idle();
   std::optional<Event> ended;
   for (const Event& e : log()) {
