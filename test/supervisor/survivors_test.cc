@@ -306,6 +306,20 @@ ENGIN_SCENARIO(SmallPromiseTest, HowAnEarlierAttemptEndedIsNothingToTheDeadline)
   finish();
 }
 
+ENGIN_SCENARIO(SmallPromiseTest, WhoIsAskedToStopAtTheDeadlineIsLateSinceThen) {
+  Supervisor& s = started({.shutdown_timeout = 0s});
+  rules.deadline_came = true;
+  s.supervise(until_stopped());
+  world.advance(1h);
+  s.shutdown();
+  finish();
+  for (const Event& e : log()) {
+    if (e.kind == EventKind::Straggler || e.kind == EventKind::StragglerEnded) {
+      EXPECT_EQ(e.duration, 0s);
+    }
+  }
+}
+
 ENGIN_SCENARIO(SmallPromiseTest, AnAttemptThatRunsHasNoNextOne) {
   Supervisor& s = started();
   TaskHandle task = s.supervise(
