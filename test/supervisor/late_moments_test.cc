@@ -360,6 +360,25 @@ ENGIN_SCENARIO(LateMomentTest, AHookThatTimedOutHasAFreshTokenTheNextTime) {
   s.shutdown();
 }
 
+ENGIN_SCENARIO(LateMomentTest, ACoroutineHookThatTimedOutWaitsAgainTheNextTime) {
+  Supervisor& s = started();
+  rules.by_hand = true;
+  std::vector<bool> waited;
+  Duration first = 10s;
+  auto task = hooked(s.supervise(until_stopped(), {.shutdown_hook = [&]() -> Co<> {
+                                                     waited.push_back(co_await sleep_for(std::exchange(first, 1s)));
+                                                   },
+                                                   .hook_timeout = 5s}));
+  for (int life = 0; life < 2; ++life) {
+    world.run_until_idle();
+    EXPECT_EQ(task.stop(1h), StopResult::Stopped);
+    world.run_until_idle();
+    task.restart();
+  }
+  EXPECT_EQ(waited, std::vector<bool>({false, true})) << "the first one was cut short by its timeout";
+  s.shutdown();
+}
+
 ENGIN_SCENARIO(LateMomentTest, WhoStopsAStragglerIsAnsweredWhenItsHookHasTimedOut) {
   Supervisor& s = started();
   rules.by_hand = true;

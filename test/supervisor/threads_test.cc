@@ -167,6 +167,24 @@ TEST_F(ThreadsTest, WithAllRunnersHeldTheSnapshotSaysWhoHoldsThemAndWhoWaitsAndS
   EXPECT_LT(best, 50ms);
 }
 
+TEST_F(ThreadsTest, OneThatFailsForEverWithoutADelayLeavesTurnsToOthersOnTheOnlyRunner) {
+  Supervisor s({.runners = 1, .max_runners = 1, .default_observer = false});  // an observer would take turns with it
+  s.start();
+  Gate runs;
+  s.supervise(
+      [&] {
+        runs.open();
+        throw 1;
+      },
+      {.on_exception = OnException::Retry, .backoff = Backoff::immediate()});
+  ASSERT_TRUE(runs.wait());
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(s.supervise([] {}).wait_for(Patience), Outcome::Completed);
+    if (HasFailure()) break;
+  }
+  s.shutdown();
+}
+
 TEST_F(ThreadsTest, AJobOfAnyKindFindsTheSignalMaskOfWhoStartedTheSupervisor) {
   sigset_t before, usr1;
   ::sigemptyset(&usr1);
