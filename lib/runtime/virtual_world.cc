@@ -109,9 +109,10 @@ void VirtualWorld::interrupt(std::uint32_t one_in) noexcept {
 }
 
 void VirtualWorld::at_lock(int change) noexcept {
-  if (world_here == nullptr || world_here->interrupt_ == 0) return;
+  if (world_here == nullptr) return;
+  // Counted whether or not there are interruptions: they may end while somebody is set aside on the way to its lock.
   if (change < 0) --locks_held;
-  if (locks_held == 0) world_here->maybe_interrupt();
+  if (locks_held == 0 && world_here->interrupt_ != 0) world_here->maybe_interrupt();
   if (change > 0) ++locks_held;
 }
 
