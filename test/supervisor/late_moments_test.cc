@@ -361,6 +361,12 @@ ENGIN_SCENARIO(LateMomentTest, AHookThatTimedOutHasAFreshTokenTheNextTime) {
   EXPECT_EQ(task.snapshot().hook, HookResult::Returned);
   EXPECT_EQ(fired_at_begin, std::vector<bool>({false, false}));
   s.shutdown();
+  for (const Event& e : log()) {
+    if (e.kind == EventKind::StragglerEnded) {
+      EXPECT_EQ(e.duration, 6s) << "since it began";
+    }
+  }
+  EXPECT_EQ(count(EventKind::StragglerEnded), 1u);
 }
 
 ENGIN_SCENARIO(LateMomentTest, ACoroutineHookThatTimedOutWaitsAgainTheNextTime) {
