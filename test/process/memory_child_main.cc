@@ -25,6 +25,13 @@ void* take(std::size_t size) {
   return std::malloc(size);
 }
 
+/// For runners, which have cache lines of their own.
+void* take_aligned(std::size_t size, std::align_val_t alignment) {
+  if (fails()) return nullptr;
+  const auto n = static_cast<std::size_t>(alignment);
+  return std::aligned_alloc(n, (size + n - 1) / n * n);
+}
+
 struct Counting : Observer {
   std::atomic<int> failed{0}, began{0}, ended{0};
   void on_event(const Event& event) override {
@@ -135,7 +142,16 @@ void* operator new(std::size_t size) {
   throw std::bad_alloc();
 }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return take(size); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  if (void* memory = take_aligned(size, alignment)) return memory;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return take_aligned(size, alignment);
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 // NOLINTEND(misc-new-delete-overloads)
 #endif
@@ -144,6 +160,7 @@ int main() {
   long n = 0;
 #ifdef ENGIN_KEEPS_ALLOCATOR
   (void)take;
+  (void)take_aligned;
   live(0);
 #else
   while (live(n)) ++n;
