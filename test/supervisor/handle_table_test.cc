@@ -411,6 +411,23 @@ ENGIN_SCENARIO(HandleTest, RestartInBackoffIsDueNowAndNotCounted) {
   s.shutdown();
 }
 
+ENGIN_SCENARIO(HandleTest, NoDeadlineIsLeftOfABackoffThatRestartEnded) {
+  rules.by_hand = true;
+  Supervisor& s = started();
+  const TaskHandle task = s.supervise(
+      [] {
+        if (this_task::attempt() == 1) throw std::runtime_error("once");
+      },
+      {.on_exception = OnException::Retry, .backoff = Backoff::constant(1h)});
+  world.run_until_idle();
+  EXPECT_TRUE(world.next_deadline().has_value());
+  EXPECT_EQ(task.restart(), RestartResult::Started);
+  world.run_until_idle();
+  EXPECT_EQ(task.state(), TaskState::Completed);
+  EXPECT_FALSE(world.next_deadline().has_value());
+  s.shutdown();
+}
+
 ENGIN_SCENARIO(HandleTest, TheReasonThatAHookSeesIsThatOfItsOwnStop) {
   Supervisor& s = started();
   StopReason in_body = StopReason::None, in_hook = StopReason::None;
