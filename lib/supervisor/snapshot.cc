@@ -81,9 +81,8 @@ std::string with_reason(std::string text, StopReason reason) {
   return text;
 }
 
-std::string live_text(const TaskSnapshot& task, std::string_view doing, std::string_view how) {
-  std::string text = absl::StrCat(attempt_text(task), " has been ");
-  text.append(doing).append(" ").append(for_so_long(task)).append(how);
+std::string live_text(const TaskSnapshot& task, const std::string& does) {
+  std::string text = attempt_text(task) + does;
   if (task.ready) text += ", and is ready";
   return text;
 }
@@ -101,9 +100,10 @@ std::string TaskSnapshot::explain() const {
       return text;
     }
     case TaskState::Running:
-      return live_text(*this, "running", "") + failures_so_far(*this);
+      return live_text(*this, " has been running " + for_so_long(*this)) + failures_so_far(*this);
     case TaskState::Waiting: {
-      std::string text = live_text(*this, "waiting", ", holding no thread");
+      // Since when it waits for just this is not kept.
+      std::string text = live_text(*this, " began " + ago(*this) + " and is waiting, holding no thread");
       if (next_attempt) text += "; its next call comes in " + duration_text(from_to(taken, *next_attempt));
       return text + failures_so_far(*this);
     }

@@ -101,9 +101,10 @@ TEST(ExplainTest, EveryStateHasItsSentence) {
       {with(failed(in_state(TaskState::Running)), [](auto& t) { t.ready = true; }),
        "attempt 7 has been running for 3 s, and is ready; 6 failures so far, the last: system_error: connection "
        "refused"},
-      {in_state(TaskState::Waiting), "attempt 7 has been waiting for 3 s, holding no thread"},
+      {in_state(TaskState::Waiting), "attempt 7 began 3 s ago and is waiting, holding no thread"},
       {with(failed(in_state(TaskState::Waiting), 1), [](auto& t) { t.next_attempt = now + 5s; }),
-       "attempt 7 has been waiting for 3 s, holding no thread; its next call comes in 5 s; 1 failure so far, the last: "
+       "attempt 7 began 3 s ago and is waiting, holding no thread; its next call comes in 5 s; 1 failure so far, the "
+       "last: "
        "system_error: connection refused"},
       {with(failed(in_state(TaskState::CoolingDown)),
             [](auto& t) {
