@@ -572,10 +572,14 @@ TEST_F(ThreadsTest, ASlowStopCallbackDelaysNoOtherTask) {
   std::latch ready(2);
   const TaskHandle slow = s.supervise(
       [&](std::stop_token stop) {
-        const std::stop_callback callback(stop, [&] { release.wait(); });
+        // It waits for the callback, which it would take off again if the token woke it before.
+        Gate called;
+        const std::stop_callback callback(stop, [&] {
+          called.open();
+          release.wait();
+        });
         ready.count_down();
-        while (this_task::sleep_for(1h)) {
-        }
+        called.wait();
       },
       {.name = "slow"});
   const TaskHandle quick = s.supervise(
@@ -617,10 +621,16 @@ TEST_F(ThreadsTest, HungHooksTasksAndStopCallbacksEndByTheDeadlineAndExactlyThey
         release.wait();
       },
       {.name = "hung body"});
+  // It returns when its callback runs: a body that its token woke might take the callback off before that.
   s.supervise(
       [&](std::stop_token stop) {
-        const std::stop_callback callback(stop, [&] { release.wait(); });
-        body();
+        Gate called;
+        const std::stop_callback callback(stop, [&] {
+          called.open();
+          release.wait();
+        });
+        ready.count_down();
+        called.wait();
       },
       {.name = "hung callback"});
   s.start();
