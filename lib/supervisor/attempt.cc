@@ -205,8 +205,7 @@ Task::Next Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
     room = failure_room();
   }
   Next next = Next::None;
-  // What is the user's, and a stop state that somebody asked for, are destroyed outside the lock.
-  RawEnd garbage;
+  // What is the user's, and a stop state that somebody asked for, are destroyed outside the lock; `end` is the caller's.
   std::unique_ptr<Failure> old_attached;
   std::stop_source old_source(std::nostopstate);
   {
@@ -230,7 +229,6 @@ Task::Next Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
       }
     }
     section.deliver_here();
-    garbage = std::move(end);
   }
   deliver();
   return next;

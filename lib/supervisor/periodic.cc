@@ -98,7 +98,6 @@ Task::AfterCall Task::end_call(RawEnd& end, TimePoint& now) noexcept {
     if (series_->refused) return AfterCall::Over;
     if (options_->retry_if) now = core_.runtime().now();
   }
-  RawEnd garbage;
   {
     Section section(*this);
     outcome_fixed_ = false;
@@ -123,7 +122,6 @@ Task::AfterCall Task::end_call(RawEnd& end, TimePoint& now) noexcept {
       note_end(section, AttemptEnd::Failed, now, Decision::Restart, series_->next - now);
     }
     section.deliver_here();
-    garbage = std::move(end);
   }
   deliver();
   return AfterCall::GoesOn;
