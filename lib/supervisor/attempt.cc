@@ -205,7 +205,7 @@ Task::Next Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
     room = failure_room();
   }
   Next next = Next::None;
-  // What is the user's, and a stop state that somebody asked for, are destroyed outside the lock; `end` is the caller's.
+  // What is the user's, and a stop state that somebody asked for, are destroyed outside the lock: `end` by the caller.
   std::unique_ptr<Failure> old_attached;
   std::stop_source old_source(std::nostopstate);
   {
