@@ -391,7 +391,7 @@ void Task::end_with(TaskEvent how, TimePoint now, Section& section) {
   }
   if (core_.shutting_down()) {
     // It had not ended when shutdown began, so its hook is due all the same; its turn may not have come.
-    begin_stop(StopReason::Shutdown, now, section);
+    begin_stop(StopReason::Shutdown, now, section, true);
     return;
   }
   move_to(how, now, section);

@@ -11,8 +11,9 @@ namespace engin::detail {
 
 using runtime::Lane;
 
-/// The last stop begins. Its hook becomes due; without one it goes on at once.
-void Task::begin_stop(StopReason reason, TimePoint now, Section& section) {
+/// The last stop begins. Its hook becomes due; without one it goes on at once. `end_told`: the event of an attempt that
+/// has just ended told how the task ends.
+void Task::begin_stop(StopReason reason, TimePoint now, Section& section, bool end_told) {
   ending_ = true;
   restart_wanted_ = false;
   // Of the live attempt the reason stays as it was requested; what was requested of an earlier one is over.

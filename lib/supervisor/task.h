@@ -294,7 +294,8 @@ class Task {
 
   // stop.cc
   static Task& of_stop_job(runtime::Job& job) noexcept;
-  void begin_stop(StopReason reason, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void begin_stop(StopReason reason, TimePoint now, Section& section, bool end_told = false)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void launch_hook(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void hook_over(RawEnd& end) noexcept;
   void hook_timed_out(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);

@@ -16,7 +16,8 @@ struct LogNote {
   bool hook = false;
   bool overdue_hook = false;  // timed out, and may yet be told to have ended
   bool straggler = false;
-  bool stopping = false;  // stop was requested of this attempt
+  bool stopping = false;             // stop was requested of this attempt
+  bool stopped_in_shutdown = false;  // told; nothing starts it again
   bool scheduled_may_follow = false;
   std::uint64_t attempt = 0;
   TimePoint latest{};
@@ -31,7 +32,10 @@ class LegalSequence final : public TaskChecker<LogNote> {
     if (r.what != What::Event) return;
     if (r.task < 0) {
       if (r.kind == EventKind::ShutdownEnded && !began_) fail(r, "shutdown ended before it began");
-      if (r.kind == EventKind::ShutdownBegan) began_ = true;
+      if (r.kind == EventKind::ShutdownBegan) {
+        began_ = true;
+        began_at_ = r.time;
+      }
       return;
     }
     LogNote& n = of(r);
@@ -68,6 +72,10 @@ class LegalSequence final : public TaskChecker<LogNote> {
       case EventKind::Completed:
       case EventKind::Stopped:
         if (!n.live && r.kind == EventKind::Completed) wrong("without a live attempt");
+        // By the events' own times: an observer may hear late of what was before the shutdown.
+        if (r.kind == EventKind::Stopped && r.time > began_at_ && std::exchange(n.stopped_in_shutdown, true)) {
+          wrong("twice");
+        }
         n.live = false;
         n.scheduled_may_follow = r.decision == Decision::Restart;
         break;
@@ -116,10 +124,12 @@ class LegalSequence final : public TaskChecker<LogNote> {
   void reset() override {
     TaskChecker::reset();
     began_ = false;
+    began_at_ = TimePoint::max();
     started_ = failed_ = 0;
   }
 
  private:
+  TimePoint began_at_ = TimePoint::max();
   bool began_ = false;
   std::uint64_t started_ = 0, failed_ = 0;
 };
