@@ -80,8 +80,8 @@ bool Core::begin_shutdown(ShutdownCause cause) noexcept {
   return true;
 }
 
+/// Once: by whoever finds, under the lock, both that shutdown has begun and that the threads are up.
 void Core::enter_on_threads() noexcept {
-  if (entered_.exchange(true)) return;
   arm(deadline_timer_, deadline());
   const TimePoint now = runtime_->now();
   arm(grace_timer_, now + std::min(CallbackGrace, std::max(Duration::zero(), (deadline() - now) / 4)));

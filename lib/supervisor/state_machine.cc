@@ -96,7 +96,7 @@ AttemptEnd classify(EndFacts facts) noexcept {
 }
 
 Reaction react(Command command, TaskState state, bool closed) noexcept {
-  if (closed && command != Command::Stop) return R::Refuse;
+  if (closed) return R::Refuse;
   return React[index(state)][index(command)];
 }
 

@@ -87,7 +87,7 @@ enum class Reaction : std::uint8_t {
   Forget,        ///< remove it
   Refuse,
 };
-/// `closed`: shutdown began, or the task was removed.
+/// `closed`: shutdown began, or the task was removed; nothing to a stop, which is always asked with false.
 Reaction react(Command command, TaskState state, bool closed) noexcept;
 
 }  // namespace engin::detail

@@ -22,7 +22,7 @@ void Task::begin_stop(StopReason reason, TimePoint now, Section& section, bool e
     // A pending restart is cancelled here.
     strand_.wait_due = TimePoint::max();
     set_timer(strand_);
-    tell_stopped_ = end_event_ == TaskEvent::EndStopped;
+    tell_stopped_ = end_event_ == TaskEvent::EndStopped && !end_told;
   }
   move_to(TaskEvent::BeginStop, now, section);
   if (hook_) {
@@ -190,7 +190,7 @@ void Task::go_on_stopping(TimePoint now, Section& section) {
 
 /// Here and now if nobody has asked for the attempt's token, for then there are no callbacks to run; else by a job.
 void Task::request_stop_of_attempt(TimePoint now, Section& section) {
-  if (stop_source_.stop_possible() || !stop_request_due()) {
+  if (stop_source_.stop_possible()) {
     post_stop_job(section);
     return;
   }
@@ -218,8 +218,9 @@ void Task::post_stop_job(Section& section) {
   section.post(stop_job_, Lane::Stop);
 }
 
+/// The attempt that a stop job was posted for is still live, and its hook is over.
 bool Task::stop_request_due() const {
-  if (!live_ || stop_requested_.load(std::memory_order_relaxed) || stop_reason_ == StopReason::None) return false;
+  if (!live_ || stop_reason_ == StopReason::None) return false;
   return !ending_ || hook_stage_ == HookStage::None || hook_stage_ == HookStage::Over;
 }
 
@@ -284,13 +285,9 @@ void Task::finish_stop(TimePoint now, Section& section) {
   move_to(end_event_, now, section);
 }
 
-/// The attempt did not end within its stop's time; or it is time to look at its heartbeat.
+/// The live attempt did not end within its stop's time; or it is time to look at its heartbeat.
 void Task::body_overdue(TimePoint now, Section& section) {
-  if (stop_requested_.load(std::memory_order_relaxed)) {
-    if (live_ || in_stop_callbacks_ != 0) become_straggler(now, section);
-  } else if (live_) {
-    check_heartbeat(now, section);
-  }
+  stop_requested_.load(std::memory_order_relaxed) ? become_straggler(now, section) : check_heartbeat(now, section);
 }
 
 void Task::become_straggler(TimePoint now, Section& section) {

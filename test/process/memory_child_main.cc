@@ -106,6 +106,7 @@ bool live(long n) {
       } catch (const std::bad_alloc&) {
       }
     }
+    s.request_shutdown("a reason whose text takes a little more room");
     const ShutdownReport& report = s.shutdown();
     struck = until_failure.exchange(-1) < 0;
     REQUIRE(report.stragglers.empty());

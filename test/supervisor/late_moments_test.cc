@@ -239,6 +239,30 @@ ENGIN_SCENARIO(LateMomentTest, ATaskEndsWhenItsStopCallbacksHaveReturned) {
   s.shutdown();
 }
 
+ENGIN_SCENARIO(LateMomentTest, OneThatStraggledSinceARestartIsNamedAgainIfItsCallbackOutlastsTheDeadline) {
+  Supervisor& s = started({.shutdown_timeout = 20s, .stop_order = StopOrder::Reverse});
+  std::optional<std::stop_callback<std::function<void()>>> callback;  // outlives the attempt that it belongs to
+  auto task = s.supervise(
+      [&](std::stop_token token) -> Co<> {
+        callback.emplace(token, [this] { block(1h); });
+        (void)co_await sleep_for(3s, ignore_stop);
+      },
+      {.name = "t", .stop_timeout = 1s});
+  s.supervise(slow_to_stop(5s));  // taken down first; meanwhile the attempt of the other one ends
+  world.run_until_idle();
+  EXPECT_EQ(task.restart(), RestartResult::Started);
+  world.advance(2s);
+  EXPECT_EQ(task.state(), TaskState::Straggling);
+  rules.deadline_came = true;
+  const ShutdownReport& report = s.shutdown();
+  ASSERT_EQ(report.stragglers.size(), 1u) << report;
+  EXPECT_EQ(report.stragglers[0].name, "t");
+  EXPECT_EQ(report.stragglers[0].what, "stop callback");
+  EXPECT_EQ(count(EventKind::Straggler, "t"), 2u);
+  EXPECT_EQ(report.duration, 20s);
+  world.advance(1h);
+}
+
 ENGIN_SCENARIO(LateMomentTest, TheSupervisorsTokenFiresBeforeAnyHook) {
   Supervisor& s = started();
   int hooks = 0;

@@ -34,6 +34,7 @@ ENGIN_SCENARIO(SmallPromiseTest, AStatusIsToldByItsCodeAndMessage) {
       s.supervise([] { return absl::UnavailableError("no route"); }, {.on_exception = OnException::Ignore});
   task.wait();
   EXPECT_EQ(task.snapshot().last_failure->message(), "UNAVAILABLE: no route");
+  EXPECT_THAT(task.snapshot().last_failure->type(), ::testing::HasSubstr("Status"));
   s.shutdown();
 }
 
@@ -117,6 +118,22 @@ ENGIN_SCENARIO(SmallPromiseTest, TheReportKeepsAThousandLateFailuresAndCountsThe
   const ShutdownReport& report = s.shutdown();
   EXPECT_EQ(report.secondary.size(), 1000u);
   EXPECT_GT(report.late_failures, 1000u);
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, TheReportHasAThousandEntriesThoseThatAreNotCleanFirst) {
+  Supervisor& s = started();
+  for (int i = 0; i < 700; ++i) s.supervise(until_stopped());
+  for (int i = 0; i < 400; ++i) hooked(s.supervise(until_stopped(), {.shutdown_hook = throws()}));
+  world.run_until_idle();
+  const ShutdownReport& report = s.shutdown();
+  EXPECT_EQ(report.tasks_total, 1100u);
+  EXPECT_EQ(report.tasks_stopped, 1100u);
+  EXPECT_EQ(report.bad_hooks, 400u);
+  ASSERT_EQ(report.tasks.size(), 1000u);
+  for (std::size_t i = 0; i < report.tasks.size(); ++i) {
+    EXPECT_EQ(report.tasks[i].clean, i >= 400);
+    EXPECT_EQ(report.tasks[i].id, i < 400 ? i + 701 : i - 399);
+  }
 }
 
 ENGIN_SCENARIO(SmallPromiseTest, ARestartThatTheLimitDidNotCountIsNotTakenBack) {
