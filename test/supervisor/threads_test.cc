@@ -122,6 +122,30 @@ TEST_F(ThreadsTest, TheSnapshotCountsTheRunners) {
   s.shutdown();
 }
 
+TEST_F(ThreadsTest, ARunnerThatIsAddedIsTold) {
+  const auto told = std::make_shared<testing::Recorder>();
+  Supervisor s({.runners = 1, .observers = {told}, .default_observer = false});
+  s.start();
+  std::vector<TaskHandle> tasks;
+  for (int i = 0; i < 2; ++i) {
+    tasks.push_back(s.supervise(
+        [] {
+          this_task::ready();
+          while (this_task::sleep_for(1h)) {
+          }
+        },
+        {.blocking = true}));
+  }
+  for (const TaskHandle& task : tasks) ASSERT_TRUE(task.wait_ready(Patience));
+  s.shutdown();
+  std::vector<std::uint64_t> runners;
+  for (const Event& event : told->events()) {
+    if (event.kind == EventKind::RunnerAdded) runners.push_back(event.count);
+  }
+  ASSERT_FALSE(runners.empty());
+  EXPECT_EQ(runners[0], 2u);
+}
+
 TEST_F(ThreadsTest, WithAllRunnersHeldTheSnapshotSaysWhoHoldsThemAndWhoWaitsAndShutdownIsQuick) {
   Duration best = Duration::max();
   for (int round = 0; round < 5; ++round) {
