@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/atomic.h"
 #include "engin/errors.h"
 #include "runtime/threaded_runtime.h"
 #include "test/lower_cut/machine.h"
@@ -231,6 +232,9 @@ void Run::wait_until(const std::function<bool()>& done) {
 
 void Run::program_thread(const std::vector<Op>& ops) {
   for (const Op& op : ops) perform(op, nullptr);
+  // Who stops the runtime knows that this thread is done, so it knows what this thread has posted: nothing of that is
+  // in a store buffer any more.
+  base::thread_fence(std::memory_order_seq_cst);
   --threads_left_;
   changed();
 }
