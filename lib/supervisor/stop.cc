@@ -218,9 +218,10 @@ void Task::post_stop_job(Section& section) {
   section.post(stop_job_, Lane::Stop);
 }
 
-/// The attempt that a stop job was posted for is still live, and its hook is over.
+/// For a stop job that runs: stop has not been requested of the attempt that is live now, which may be a newer one than
+/// that which it was posted for, and its hook is over.
 bool Task::stop_request_due() const {
-  if (!live_ || stop_reason_ == StopReason::None) return false;
+  if (!live_ || stop_requested_.load(std::memory_order_relaxed) || stop_reason_ == StopReason::None) return false;
   return !ending_ || hook_stage_ == HookStage::None || hook_stage_ == HookStage::Over;
 }
 

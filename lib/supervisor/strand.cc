@@ -192,10 +192,8 @@ runtime::Job* Task::strand_due(runtime::Timer& timer, std::uint32_t tag) noexcep
       task.set_timer(strand);
     }
   }
-  task.unref();  // frees memory at most: what is the user's went when the task was disposed of
-  if (!resume) return nullptr;
-  strand.purpose = Strand::Purpose::Resume;
-  return &strand.job;
+  task.unref();                           // frees memory at most: what is the user's went when the task was disposed of
+  return resume ? &strand.job : nullptr;  // whose attempt, or hook, holds another reference
 }
 
 /// True: the caller resumes the strand.
@@ -203,6 +201,7 @@ bool Task::wait_is_over(Strand& strand, Section& section) {
   strand.wait_due = TimePoint::max();
   if (strand.parked) {
     strand.parked = false;
+    strand.purpose = Strand::Purpose::Resume;
     if (strand.waits_on != nullptr) strand.waits_on->result = Wait::Result::TimedOut;
     return true;
   }

@@ -413,7 +413,7 @@ class Posts {
 
 /// Holds a task's lock for one step of its state machine, and keeps what must not happen under it: jobs to post,
 /// waiters to wake, events to hand to the control runner, things of the user's to destroy. Whoever has one holds a
-/// reference of the task for longer.
+/// reference of the task for longer, or has only parked a strand in it, after which it touches nothing of the task.
 class ABSL_SCOPED_LOCKABLE Section {
  public:
   /// `together`: where jobs of Lane Ready and Fresh go instead of being posted one by one.

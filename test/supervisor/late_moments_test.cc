@@ -263,6 +263,38 @@ ENGIN_SCENARIO(LateMomentTest, OneThatStraggledSinceARestartIsNamedAgainIfItsCal
   world.advance(1h);
 }
 
+// The request of the restart is a job, since somebody has asked for the token. The attempt ends before that job runs,
+// and stop is requested of the next one, whose token nobody has asked for, at once.
+TEST(LateMomentSeedsTest, AStopJobThatComesLateAsksNoNewerAttemptAgain) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    testing::VirtualRuntime world(seed);
+    const auto recorder = std::make_shared<testing::Recorder>();
+    Supervisor s({.observers = {recorder}, .default_observer = false, .runtime = world});
+    TaskHandle task;
+    task = s.supervise([&]() -> Co<> {
+      if (this_task::attempt() == 1) {
+        (void)this_task::stop_token();
+        task.restart();
+        co_return;
+      }
+      task.request_stop();
+      (void)co_await sleep_for(1s, ignore_stop);
+    });
+    s.start();
+    world.run_until_idle();
+    world.advance(1s);
+    EXPECT_EQ(task.state(), TaskState::Stopped);
+    std::map<std::uint64_t, int> requests;
+    for (const Event& event : recorder->events()) {
+      if (event.kind == EventKind::StopRequested) ++requests[event.attempt];
+    }
+    for (const auto& [attempt, times] : requests) {
+      EXPECT_EQ(times, 1) << "attempt " << attempt << ", seed " << seed;
+    }
+    s.shutdown();
+  }
+}
+
 ENGIN_SCENARIO(LateMomentTest, TheSupervisorsTokenFiresBeforeAnyHook) {
   Supervisor& s = started();
   int hooks = 0;
