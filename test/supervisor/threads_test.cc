@@ -1,5 +1,4 @@
-// On real threads: what virtual time cannot show. Every wait is bounded; times are upper bounds that a loaded machine
-// keeps too, or the best of several rounds.
+// What virtual time cannot show: runners, and what jobs find on their threads.
 #include <algorithm>
 #include <atomic>
 #include <cfenv>
@@ -12,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -22,63 +22,12 @@
 #include <sys/prctl.h>
 
 #include "engin/supervisor.h"
-#include "engin/testing/recorder.h"
-#include "test/support/event_rules.h"
+#include "test/supervisor/threads_kit.h"
 
 namespace engin {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr auto Patience = 20s;
-
-/// Opened once; who waits at it waits at most for a while.
-class Gate {
- public:
-  void open() {
-    const std::lock_guard lock(mutex_);
-    is_open_ = true;
-    opened_.notify_all();
-  }
-  bool wait(std::chrono::milliseconds most = Patience) {
-    std::unique_lock lock(mutex_);
-    return opened_.wait_until(lock, std::chrono::steady_clock::now() + most, [this] { return is_open_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable opened_;
-  bool is_open_ = false;
-};
-
-class ThreadsTest : public ::testing::Test {
- protected:
-  SupervisorOptions options() { return {.observers = {recorder}, .default_observer = false}; }
-  void TearDown() override {
-    rules.exact = false;
-    for (const std::string& what : test::violations(recorder->events(), rules)) ADD_FAILURE() << what;
-  }
-  const std::shared_ptr<testing::Recorder> recorder = std::make_shared<testing::Recorder>();
-  test::EventRules rules;
-};
-
-auto sleeps_until_stopped() {
-  return [] {
-    while (this_task::sleep_for(1h)) {
-    }
-  };
-}
-
-/// The tasks that a report names, in order. Not the observers: one that a loaded machine holds up in the midst of a
-/// call while the report is made is named, and rightly so.
-std::vector<std::string> straggling_tasks(const ShutdownReport& report) {
-  std::vector<std::string> names;
-  for (const Straggler& straggler : report.stragglers) {
-    if (straggler.id != 0) names.push_back(straggler.name);
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 TEST_F(ThreadsTest, AnEndlessTaskStopsWithinATenthOfASecond) {
   Duration best = Duration::max();
@@ -372,26 +321,6 @@ TEST_F(ThreadsTest, EightEndlessCallablesAllRun) {
   EXPECT_TRUE(s.shutdown().clean());
 }
 
-TEST_F(ThreadsTest, RequestsOfShutdownFromTenThreadsAreOneShutdown) {
-  Supervisor s(options());
-  for (int i = 0; i < 4; ++i) s.supervise(sleeps_until_stopped());
-  s.start();
-  std::latch together(10);
-  std::vector<std::jthread> threads;
-  for (int i = 0; i < 10; ++i) {
-    threads.emplace_back([&, i] {
-      together.arrive_and_wait();
-      s.request_shutdown("thread " + std::to_string(i));
-    });
-  }
-  const ShutdownReport* report = s.wait_for(Patience);
-  ASSERT_NE(report, nullptr);
-  EXPECT_TRUE(report->clean());
-  EXPECT_THAT(report->cause.reason, ::testing::StartsWith("thread "));
-  EXPECT_EQ(recorder->count(EventKind::ShutdownBegan), 1u);
-  EXPECT_EQ(recorder->count(EventKind::ShutdownEnded), 1u);
-}
-
 TEST_F(ThreadsTest, WaitingInATaskIsRefusedByName) {
   Supervisor s(options());
   std::string text;
@@ -408,267 +337,6 @@ TEST_F(ThreadsTest, WaitingInATaskIsRefusedByName) {
   EXPECT_EQ(task.wait_for(Patience), Outcome::Completed);
   EXPECT_THAT(text, ::testing::HasSubstr("culprit"));
   s.shutdown();
-}
-
-TEST_F(ThreadsTest, TheDestructorWithoutShutdownIsAnOrderlyStop) {
-  std::atomic<bool> hook = false, ended = false;
-  {
-    Supervisor s(options());
-    Gate runs;
-    s.supervise(
-        [&] {
-          runs.open();
-          while (this_task::sleep_for(1h)) {
-          }
-          EXPECT_TRUE(hook);
-          ended = true;
-        },
-        {.shutdown_hook = [&] { hook = true; }});
-    s.start();
-    ASSERT_TRUE(runs.wait());
-  }
-  EXPECT_TRUE(ended);
-}
-
-TEST_F(ThreadsTest, ASupervisorThatNeverStartedIsShutDownByWhoeverAsks) {
-  std::atomic<int> destroyed = 0;
-  for (const bool by_destructor : {false, true}) {
-    Supervisor s(options());
-    const auto last = std::shared_ptr<void>(nullptr, [&](void*) { ++destroyed; });
-    const TaskHandle task = s.supervise([last] {}, {.name = by_destructor ? "b" : "a"});
-    EXPECT_THROW(s.wait(), NotStarted);
-    if (by_destructor) continue;
-    const ShutdownReport& report = s.shutdown();
-    EXPECT_TRUE(report.clean());
-    EXPECT_EQ(task.wait_for(Patience), Outcome::Stopped);
-    recorder->clear();
-  }
-  EXPECT_EQ(destroyed, 2);
-  EXPECT_EQ(recorder->count(EventKind::AttemptStarted), 0u);
-}
-
-TEST_F(ThreadsTest, ASupervisorThatNeverStartedIsShutDownByItsDeadlineWhateverHangs) {
-  Gate release;
-  Supervisor s({.shutdown_timeout = 200ms, .observers = {recorder}, .default_observer = false});
-  s.supervise([last = std::shared_ptr<void>(nullptr, [&](void*) { release.wait(); })] {}, {.name = "hangs"});
-  const auto begun = std::chrono::steady_clock::now();
-  const ShutdownReport& report = s.shutdown();
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, Patience / 2);
-  ASSERT_EQ(report.stragglers.size(), 1u);
-  EXPECT_EQ(report.stragglers[0].name, "hangs");
-  EXPECT_EQ(report.stragglers[0].what, "destructor");
-  release.open();
-  rules.deadline_came = true;
-}
-
-TEST_F(ThreadsTest, AStopCallbackMayWantALockThatItsCallerHolds) {
-  Supervisor s(options());
-  std::mutex mutex;
-  std::latch ready(2);
-  const auto body = [&](std::stop_token stop) {
-    const std::stop_callback callback(stop, [&] { const std::lock_guard lock(mutex); });
-    ready.count_down();
-    while (this_task::sleep_for(1h)) {
-    }
-  };
-  const TaskHandle one = s.supervise(body), other = s.supervise(body);
-  s.start();
-  const auto until = std::chrono::steady_clock::now() + Patience;
-  while (!ready.try_wait() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
-  {
-    const std::lock_guard lock(mutex);
-    one.request_stop();
-    s.request_shutdown();
-  }
-  const ShutdownReport* report = s.wait_for(Patience);
-  ASSERT_NE(report, nullptr);
-  EXPECT_TRUE(report->clean());
-}
-
-TEST_F(ThreadsTest, AnAbandonedStragglerEndsAfterTheSupervisorIsGone) {
-  const auto release = std::make_shared<Gate>();
-  const auto over = std::make_shared<Gate>();
-  TaskHandle task;
-  {
-    SupervisorOptions o = options();
-    o.shutdown_timeout = 200ms;
-    o.on_straggler = OnStraggler::Abandon;
-    Supervisor s(o);
-    Gate runs;
-    task = s.supervise(
-        [release, over, &runs] {
-          runs.open();
-          release->wait();
-          over->open();
-        },
-        {.name = "stuck"});
-    s.start();
-    ASSERT_TRUE(runs.wait());
-    const ShutdownReport& report = s.shutdown();
-    EXPECT_THAT(straggling_tasks(report), ::testing::ElementsAre("stuck")) << report;
-    EXPECT_EQ(report.stragglers.at(0).what, "body");
-    EXPECT_EQ(report.exit_code(), 2);
-  }
-  EXPECT_FALSE(is_ended(task.state()));
-  EXPECT_EQ(task.restart(), RestartResult::Refused);
-  release->open();
-  EXPECT_TRUE(over->wait());
-  EXPECT_EQ(task.wait_for(Patience), Outcome::Stopped);
-  rules.deadline_came = true;
-}
-
-TEST_F(ThreadsTest, TwoShutdownsAndTheDestructorAreOneShutdown) {
-  for (int round = 0; round < 20; ++round) {
-    auto s = std::make_unique<Supervisor>(SupervisorOptions{.default_observer = false});
-    for (int i = 0; i < 3; ++i) s->supervise(sleeps_until_stopped());
-    s->start();
-    std::latch together(3);
-    const auto shut_down = [&] {
-      together.arrive_and_wait();
-      const ShutdownReport& report = s->shutdown();
-      EXPECT_TRUE(report.clean());
-      return &report;
-    };
-    auto first = std::async(std::launch::async, shut_down);
-    auto second = std::async(std::launch::async, shut_down);
-    together.arrive_and_wait();
-    if (round % 2 == 0) s->request_shutdown();
-    EXPECT_EQ(first.get(), second.get());
-    s.reset();
-  }
-}
-
-TEST_F(ThreadsTest, AnObserverThatBlocksForEverDoesNotKeepShutdownFromReturning) {
-  class Blocks : public Observer {
-   public:
-    explicit Blocks(Gate& release) : release_(release) {}
-    void on_event(const Event& e) override {
-      if (e.kind == EventKind::StopRequested || e.kind == EventKind::ShutdownBegan) release_.wait();
-    }
-    Gate& release_;
-  };
-  Gate release;
-  SupervisorOptions o = options();
-  o.observers.push_back(std::make_shared<Blocks>(release));
-  o.shutdown_timeout = 300ms;
-  Supervisor s(o);
-  const TaskHandle task = s.supervise(sleeps_until_stopped());
-  s.start();
-  const auto begun = std::chrono::steady_clock::now();
-  const ShutdownReport& report = s.shutdown();
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, 300ms + 5s);
-  EXPECT_FALSE(report.clean());
-  bool named = false;
-  for (const Straggler& straggler : report.stragglers) named = named || straggler.what == "observer";
-  EXPECT_TRUE(named);
-  release.open();
-  rules.deadline_came = true;
-}
-
-TEST_F(ThreadsTest, AnObserverThatBlocksInATasksEventDelaysNoOtherTaskAndNoStop) {
-  class Blocks : public Observer {
-   public:
-    explicit Blocks(Gate& release) : release_(release) {}
-    void on_event(const Event& e) override {
-      if (e.kind == EventKind::Failed) release_.wait();
-    }
-    Gate& release_;
-  };
-  Gate release;
-  SupervisorOptions o = options();
-  o.runners = 1;
-  o.observers.push_back(std::make_shared<Blocks>(release));
-  Supervisor s(o);
-  const TaskHandle held = s.supervise([] { throw std::runtime_error("broken"); },
-                                      {.on_exception = OnException::Retry, .backoff = Backoff::immediate()});
-  s.start();
-  const TaskHandle other = s.supervise([] {});
-  EXPECT_EQ(other.wait_for(Patience), Outcome::Completed);
-  EXPECT_EQ(held.stop(Patience), StopResult::Stopped);
-  EXPECT_EQ(held.snapshot().attempt, 1u);
-  release.open();
-  s.shutdown();
-}
-
-TEST_F(ThreadsTest, ASlowStopCallbackDelaysNoOtherTask) {
-  Supervisor s(options());
-  Gate release;
-  std::latch ready(2);
-  const TaskHandle slow = s.supervise(
-      [&](std::stop_token stop) {
-        // It waits for the callback, which it would take off again if the token woke it before.
-        Gate called;
-        const std::stop_callback callback(stop, [&] {
-          called.open();
-          release.wait();
-        });
-        ready.count_down();
-        called.wait();
-      },
-      {.name = "slow"});
-  const TaskHandle quick = s.supervise(
-      [&] {
-        ready.count_down();
-        while (this_task::sleep_for(1h)) {
-        }
-      },
-      {.name = "quick"});
-  s.start();
-  const auto until = std::chrono::steady_clock::now() + Patience;
-  while (!ready.try_wait() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
-  s.request_shutdown();
-  EXPECT_EQ(quick.wait_for(Patience), Outcome::Stopped);
-  EXPECT_FALSE(is_ended(slow.state()));
-  release.open();
-  EXPECT_EQ(slow.wait_for(Patience), Outcome::Stopped);
-  const ShutdownReport* report = s.wait_for(Patience);
-  ASSERT_NE(report, nullptr);
-  EXPECT_TRUE(report->clean());
-}
-
-TEST_F(ThreadsTest, HungHooksTasksAndStopCallbacksEndByTheDeadlineAndExactlyTheyAreNamed) {
-  Gate release;
-  SupervisorOptions o = options();
-  o.shutdown_timeout = 400ms;
-  Supervisor s(o);
-  std::latch ready(4);
-  const auto body = [&] {
-    ready.count_down();
-    while (this_task::sleep_for(1h)) {
-    }
-  };
-  s.supervise(body, {.name = "good"});
-  s.supervise(body, {.name = "hung hook", .shutdown_hook = [&] { release.wait(); }});
-  s.supervise(
-      [&] {
-        ready.count_down();
-        release.wait();
-      },
-      {.name = "hung body"});
-  // It returns when its callback runs: a body that its token woke might take the callback off before that.
-  s.supervise(
-      [&](std::stop_token stop) {
-        Gate called;
-        const std::stop_callback callback(stop, [&] {
-          called.open();
-          release.wait();
-        });
-        ready.count_down();
-        called.wait();
-      },
-      {.name = "hung callback"});
-  s.start();
-  const auto until = std::chrono::steady_clock::now() + Patience;
-  while (!ready.try_wait() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
-  const auto begun = std::chrono::steady_clock::now();
-  const ShutdownReport& report = s.shutdown();
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, 400ms + 5s);
-  std::vector<std::string> names = straggling_tasks(report);
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  EXPECT_THAT(names, ::testing::ElementsAre("hung body", "hung callback", "hung hook")) << report;
-  EXPECT_EQ(report.exit_code(), 2);
-  release.open();
-  rules.deadline_came = true;
 }
 
 TEST_F(ThreadsTest, MoveOnlyCallablesRunAndAThrowingMoveLeavesNothing) {
@@ -697,65 +365,6 @@ TEST_F(ThreadsTest, MoveOnlyCallablesRunAndAThrowingMoveLeavesNothing) {
       {.shutdown_hook = [h = std::make_unique<std::shared_ptr<std::atomic<int>>>(hooked)] { ++**h; }});
   s.shutdown();
   EXPECT_EQ(*hooked, 1);
-}
-
-TEST_F(ThreadsTest, SupervisingFromManyThreadsDuringAShutdownKeepsAllOrNothing) {
-  for (int round = 0; round < 10; ++round) {
-    std::atomic<int> accepted = 0, destroyed = 0, made = 0;
-    struct Counted {
-      explicit Counted(std::atomic<int>& m, std::atomic<int>& d) : destroyed(&d) { ++m; }
-      Counted(Counted&& other) noexcept : destroyed(std::exchange(other.destroyed, nullptr)) {}
-      ~Counted() {
-        if (destroyed != nullptr) ++*destroyed;
-      }
-      std::atomic<int>* destroyed;
-    };
-    {
-      Supervisor s({.default_observer = false});
-      s.start();
-      std::latch together(5);
-      std::vector<std::jthread> threads;
-      for (int t = 0; t < 4; ++t) {
-        threads.emplace_back([&] {
-          together.arrive_and_wait();
-          for (int i = 0; i < 50; ++i) {
-            try {
-              s.supervise([c = Counted(made, destroyed)] { (void)c; });
-              ++accepted;
-            } catch (const SupervisorStopping&) {
-            }
-          }
-        });
-      }
-      together.arrive_and_wait();
-      s.request_shutdown();
-      threads.clear();
-      const ShutdownReport& report = s.wait();
-      EXPECT_TRUE(report.clean());
-      EXPECT_EQ(s.snapshot().total_tasks, static_cast<std::uint64_t>(accepted));
-    }
-    EXPECT_EQ(made, destroyed);
-  }
-}
-
-TEST_F(ThreadsTest, TheFailureOfATaskRacingWithShutdownIsEitherTheCauseOrLate) {
-  for (int round = 0; round < 50; ++round) {
-    Supervisor s({.default_observer = false});
-    std::latch together(2);
-    s.supervise(
-        [&] {
-          together.arrive_and_wait();
-          throw std::runtime_error("broken");
-        },
-        {.name = "t"});
-    s.start();
-    together.arrive_and_wait();
-    const ShutdownReport& report = s.shutdown();
-    const bool caused = report.cause.kind == ShutdownCause::Kind::TaskFailed;
-    const bool stopped = report.find("t") != nullptr && report.find("t")->outcome == Outcome::Stopped;
-    EXPECT_EQ(report.exit_code(), caused ? 1 : stopped ? 0 : 2);
-    EXPECT_EQ(report.total_failed, stopped ? 0u : 1u);
-  }
 }
 
 }  // namespace
