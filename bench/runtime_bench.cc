@@ -260,36 +260,38 @@ TimePoint far_due(TimePoint now, std::size_t i) {
 }
 
 void BM_TimerArmAndCancelOne(benchmark::State& state) {
-  RunnerPool pool({});
-  RestartScheduler scheduler(pool);
+  Deadlines deadlines;
+  RunnerPool pool({}, deadlines);
+  RestartScheduler scheduler(deadlines, pool);
   scheduler.start({.name = "timer"});
   std::vector<QuietTimer> pending(kPending);
   const TimePoint now = Clock::now();
-  for (std::size_t i = 0; i < kPending; ++i) scheduler.arm(pending[i], far_due(now, i), 0);
+  for (std::size_t i = 0; i < kPending; ++i) deadlines.rearm(pending[i], far_due(now, i), 0, nullptr);
   QuietTimer timer;
   std::size_t cancelled = 0;
   for (auto _ : state) {
-    scheduler.arm(timer, now + hours(1), 0);
-    cancelled += scheduler.cancel(timer) ? 1U : 0U;
+    deadlines.rearm(timer, now + hours(1), 0, nullptr);
+    cancelled += deadlines.cancel(timer) ? 1U : 0U;
   }
   if (cancelled != static_cast<std::size_t>(state.iterations())) state.SkipWithError("a timer was lost");
-  for (auto& t : pending) scheduler.cancel(t);
+  for (auto& t : pending) deadlines.cancel(t);
   scheduler.stop();
 }
 BENCHMARK(BM_TimerArmAndCancelOne);
 
 void BM_TimerCancelAMillion(benchmark::State& state) {
-  RunnerPool pool({});
-  RestartScheduler scheduler(pool);
+  Deadlines deadlines;
+  RunnerPool pool({}, deadlines);
+  RestartScheduler scheduler(deadlines, pool);
   scheduler.start({.name = "timer"});
   std::vector<QuietTimer> pending(kPending);
   double arm = 0;
   for (auto _ : state) {
     const TimePoint start = Clock::now();
-    for (std::size_t i = 0; i < kPending; ++i) scheduler.arm(pending[i], far_due(start, i), 0);
+    for (std::size_t i = 0; i < kPending; ++i) deadlines.rearm(pending[i], far_due(start, i), 0, nullptr);
     const TimePoint armed = Clock::now();
     std::size_t cancelled = 0;
-    for (auto& t : pending) cancelled += scheduler.cancel(t) ? 1U : 0U;
+    for (auto& t : pending) cancelled += deadlines.cancel(t) ? 1U : 0U;
     state.SetIterationTime(std::chrono::duration<double>(Clock::now() - armed).count());
     arm += std::chrono::duration<double>(armed - start).count();
     if (cancelled != kPending) state.SkipWithError("a timer was lost");
@@ -301,12 +303,13 @@ BENCHMARK(BM_TimerCancelAMillion)->UseManualTime()->Unit(benchmark::kMillisecond
 
 // How late timers of ten milliseconds are, beside a million pending ones if wanted.
 void BM_TimerLateness(benchmark::State& state) {
-  RunnerPool pool({});
-  RestartScheduler scheduler(pool);
+  Deadlines deadlines;
+  RunnerPool pool({}, deadlines);
+  RestartScheduler scheduler(deadlines, pool);
   scheduler.start({.name = "timer"});
   std::vector<QuietTimer> pending(static_cast<std::size_t>(state.range(0)));
   const TimePoint begin = Clock::now();
-  for (std::size_t i = 0; i < pending.size(); ++i) scheduler.arm(pending[i], far_due(begin, i), 0);
+  for (std::size_t i = 0; i < pending.size(); ++i) deadlines.rearm(pending[i], far_due(begin, i), 0, nullptr);
   struct Stamping : Timer {
     Stamping() : Timer(&Stamping::fired) {}
     static Job* fired(Timer& timer, std::uint32_t /*tag*/) noexcept {
@@ -323,14 +326,14 @@ void BM_TimerLateness(benchmark::State& state) {
     Stamping timer;
     timer.done.set(1);
     const TimePoint due = Clock::now() + milliseconds(10);
-    scheduler.arm(timer, due, 0);
+    deadlines.rearm(timer, due, 0, nullptr);
     timer.done.wait();
     const double late = std::chrono::duration<double>(timer.at - due).count();
     worst = late > worst ? late : worst;
     state.SetIterationTime(late);
   }
   state.counters["worst_us"] = benchmark::Counter(worst * 1e6);
-  for (auto& t : pending) scheduler.cancel(t);
+  for (auto& t : pending) deadlines.cancel(t);
   scheduler.stop();
 }
 BENCHMARK(BM_TimerLateness)

@@ -13,8 +13,8 @@ namespace engin::runtime {
 
 namespace {
 
-// One job in this many is taken from the Fresh queue even if others are ready.
-constexpr std::uint32_t kFreshTurn = 61;
+// One in this many times due timers and the Fresh queue come first, even if others are ready.
+constexpr std::uint32_t kOthersTurn = 61;
 // A thief takes half of the queue, but no more than this.
 constexpr std::size_t kMostStolen = 32;
 constexpr Duration kSpin = std::chrono::microseconds(10);
@@ -27,12 +27,16 @@ Runner* RunnerPool::here() const noexcept {
   return runner != nullptr && &runner->pool == this ? runner : nullptr;
 }
 
+Runner* RunnerPool::core_here() const noexcept {
+  Runner* runner = here();
+  return runner != nullptr && runner->kind == Runner::Kind::Core ? runner : nullptr;
+}
+
 // --- Posting. ---
 
 void RunnerPool::post(Job& job, Lane lane) noexcept {
   if (lane == Lane::Ready) {
-    Runner* runner = here();
-    if (runner != nullptr && runner->kind == Runner::Kind::Core) {
+    if (Runner* runner = core_here()) {
       const std::size_t size = runner->local.push(job);
       tell_of_local_jobs(size == 1 && runner->in_short_job());
       return;
@@ -123,6 +127,7 @@ void RunnerPool::run_jobs(Runner& runner) noexcept {
     searching_.fetch_add(1, std::memory_order_acq_rel);
     job = search(runner);
   }
+  deadlines_.resign(runner);
   base::this_thread::own<Runner>() = nullptr;
 }
 
@@ -160,7 +165,8 @@ void RunnerPool::run_job(Runner& runner, Job& job) noexcept {
 Job* RunnerPool::try_next(Runner& runner) noexcept {
   const std::uint32_t turn = ++runner.turn;
   if (Job* job = stop_jobs_.pop()) return job;
-  if (turn % kFreshTurn == 0) {
+  if (turn % kOthersTurn == 0) {
+    if (Job* job = take_due(runner)) return job;
     if (Job* job = fresh_jobs_.pop()) return job;
   }
   if (turn % 2 == 0) {
@@ -168,8 +174,24 @@ Job* RunnerPool::try_next(Runner& runner) noexcept {
   }
   if (Job* job = runner.local.pop()) return job;
   if (Job* job = ready_jobs_.pop()) return job;
+  if (Job* job = take_due(runner)) return job;
   if (Job* job = fresh_jobs_.pop()) return job;
   return steal(runner);
+}
+
+// Fires timers: the first one's job, and the others go to the runner's own queue.
+Job* RunnerPool::take_due(Runner& runner) noexcept {
+  const TimePoint next = deadlines_.next();
+  if (next == TimePoint::max()) return nullptr;
+  const TimePoint now = base::now();
+  if (now < next) return nullptr;
+  JobList due = deadlines_.fire_due(now, &runner);
+  Job* const job = due.pop();
+  if (!due.empty()) {
+    runner.local.append(due);
+    tell_of_local_jobs(false);
+  }
+  return job;
 }
 
 Job* RunnerPool::steal(Runner& thief) noexcept {
@@ -256,14 +278,34 @@ RunnerPool::Woken RunnerPool::park(Runner& runner) noexcept {
     parked_.fetch_add(1, std::memory_order_acq_rel);
   }
   if (look_for_work() && unpark(runner)) return Woken::ToSearch;
-  // Not before each job, for it would cost more than all else that a short one costs.
-  if (std::exchange(runner.ran_plain, false)) ThreadState::reset_timer_slack();
+  const TimePoint due = deadlines_.park_until(runner);
+  const bool keeps_time = due != TimePoint::max();
+  // A callable's timer slack is not set before each job, for that would cost more than all else that a short one costs.
+  const bool ran_plain = std::exchange(runner.ran_plain, false);
+  if (keeps_time) {
+    base::this_thread::sleep_precisely();
+  } else if (ran_plain) {
+    ThreadState::reset_timer_slack();
+  }
+  const Woken woken = sleep(runner, due);
+  if (keeps_time) ThreadState::reset_timer_slack();
+  return woken;
+}
 
-  TimePoint until = runners() > options_.runners ? base::now() + kSurplusIdle : TimePoint::max();
+// Until somebody wakes it, or `due`, or it retires.
+RunnerPool::Woken RunnerPool::sleep(Runner& runner, TimePoint due) noexcept {
+  TimePoint retires_at = runners() > options_.runners ? base::now() + kSurplusIdle : TimePoint::max();
   while (runner.wake.load(std::memory_order_acquire) == 0) {
+    const TimePoint until = std::min(due, retires_at);
     if (base::futex_wait(runner.wake, 0, until)) continue;
-    if (retires(runner)) return Woken::ToEnd;
-    until = TimePoint::max();
+    // One that is no longer in the list is being woken.
+    if (until == due) {
+      if (unpark(runner)) return Woken::ToSearch;
+      due = TimePoint::max();
+    } else {
+      if (retires(runner)) return Woken::ToEnd;
+      retires_at = TimePoint::max();
+    }
   }
   return runner.wake.load(std::memory_order_relaxed) == Runner::kWakeToEnd ? Woken::ToEnd : Woken::ToSearch;
 }

@@ -14,6 +14,7 @@
 #include "base/shared_mutex.h"
 #include "base/thread.h"
 #include "runtime/alarm.h"
+#include "runtime/deadlines.h"
 #include "runtime/ready_queue.h"
 #include "runtime/runner.h"
 #include "runtime/runtime.h"
@@ -25,8 +26,9 @@ namespace engin::runtime {
 /// and all runners are captured.
 ///
 /// Queues. What a runner's own job posts as Ready goes to that runner's local queue; all else to one of three shared
-/// ones. A runner takes stop jobs first, then turn by turn from its own queue and the shared Ready queue, then Fresh,
-/// and when it finds nothing, half of what another one has. Every so often Fresh comes first, so that it cannot starve.
+/// ones. A runner takes stop jobs first, then turn by turn from its own queue and the shared Ready queue, then fires
+/// the timers that are due (Deadlines), then takes from Fresh, and when it finds nothing, half of what another one has.
+/// Every so often timers and Fresh come first, so that they cannot starve.
 ///
 /// No wake-up is lost. A runner that runs out of work *searches* (it is counted in `searching_`) and then *parks*
 /// (`parked_`). The monitor is *asleep* when there is no work at all.
@@ -67,7 +69,7 @@ class RunnerPool {
     std::size_t all = 0;
   };
 
-  explicit RunnerPool(Options options);
+  RunnerPool(Options options, Deadlines& deadlines);
   RunnerPool(const RunnerPool&) = delete;
   RunnerPool& operator=(const RunnerPool&) = delete;
   ~RunnerPool();
@@ -86,6 +88,8 @@ class RunnerPool {
   bool run_one() noexcept;
   /// The pool's runner that the calling thread is, or null.
   Runner* here() const noexcept;
+  /// The same, if it takes jobs of all kinds.
+  Runner* core_here() const noexcept;
   bool others_ready() const noexcept;
   void job_blocks() noexcept;
 
@@ -137,6 +141,7 @@ class RunnerPool {
   void run_stop_jobs(Runner& runner) noexcept;
   void run_job(Runner& runner, Job& job) noexcept;
   Job* try_next(Runner& runner) noexcept;
+  Job* take_due(Runner& runner) noexcept;
   Job* steal(Runner& thief) noexcept;
   Job* search(Runner& runner) noexcept;
   Job* spin(Runner& runner) noexcept;
@@ -144,6 +149,7 @@ class RunnerPool {
   bool look_for_work() const noexcept;
   bool shared_jobs_exactly() const noexcept;
   Woken park(Runner& runner) noexcept;
+  Woken sleep(Runner& runner, TimePoint due) noexcept;
   bool unpark(Runner& runner) noexcept;
   bool retires(Runner& runner) noexcept;
   Runner* runner_at(std::size_t index) const noexcept;
@@ -156,6 +162,7 @@ class RunnerPool {
   void retire(Runner& runner) noexcept;
 
   const Options options_;
+  Deadlines& deadlines_;
   // Held shared by who starts a thread. stop() takes it, so that it finds each thread either not begun or fully there.
   base::SharedMutex starts_;
   Listener* listener_ = nullptr;

@@ -22,8 +22,9 @@ constexpr int kFirstAct = 2;
 
 }  // namespace
 
-RunnerPool::RunnerPool(Options options)
+RunnerPool::RunnerPool(Options options, Deadlines& deadlines)
     : options_(std::move(options)),
+      deadlines_(deadlines),
       // One who retires gives its place back only when it has joined the one before.
       capacity_(static_cast<std::size_t>(options_.max_runners + kMaxStopRunners + 2)),
       places_(std::make_unique<base::Atomic<Runner*>[]>(capacity_)) {

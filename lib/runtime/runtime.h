@@ -28,10 +28,11 @@ enum class Lane : std::uint8_t {
 
 /// A pending deadline. Intrusive; at most one arming at a time.
 ///
-/// `fire` runs on the restart scheduler's thread (in the virtual world: on the thread that drives it) with no lock of
-/// the runtime held. It gets the tag given when this arming was made, since by the time it runs the timer may have been
-/// armed again. It must not run user code, block, or start a thread. What it returns, if not null, is put into the
-/// Ready lane: those of many timers that are due together in one go, which is cheaper than if each posted its own.
+/// `fire` runs on a runner between two jobs, or on the restart scheduler's thread (in the virtual world: on the thread
+/// that drives it), with no lock of the runtime held; those of different timers may run at the same time. It gets the
+/// tag given when this arming was made, since by the time it runs the timer may have been armed again. It must not run
+/// user code, block, or start a thread. What it returns, if not null, is put into the Ready lane: those of many timers
+/// that are due together in one go, which is cheaper than if each posted its own.
 struct Timer {
   using Fire = Job* (*)(Timer&, std::uint32_t tag) noexcept;
   explicit Timer(Fire f) noexcept : fire(f) {}

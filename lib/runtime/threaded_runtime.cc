@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "engin/errors.h"
 #include "runtime/control_runner.h"
+#include "runtime/deadlines.h"
 #include "runtime/growth_monitor.h"
 #include "runtime/restart_scheduler.h"
 #include "runtime/runner_pool.h"
@@ -38,10 +39,10 @@ RunnerPool::Options pool_options(const ThreadedOptions& options) {
 class ThreadedRuntime final : public Runtime, public std::enable_shared_from_this<ThreadedRuntime> {
  public:
   explicit ThreadedRuntime(const ThreadedOptions& options)
-      : pool_(pool_options(options)),
+      : pool_(pool_options(options), deadlines_),
         control_(pool_),
         monitor_(pool_, control_),
-        scheduler_(pool_),
+        scheduler_(deadlines_, pool_),
         name_(pool_options(options).name) {}
 
   TimePoint now() const noexcept override { return base::now(); }
@@ -62,11 +63,11 @@ class ThreadedRuntime final : public Runtime, public std::enable_shared_from_thi
   }
   std::string left_behind() const override { return pool_.here() != nullptr ? pool_.left_behind() : std::string(); }
 
-  void arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept override { scheduler_.arm(timer, due, tag); }
+  void arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept override { rearm(timer, due, tag); }
   bool rearm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept override {
-    return scheduler_.rearm(timer, due, tag);
+    return deadlines_.rearm(timer, due, tag, pool_.core_here());
   }
-  bool cancel(Timer& timer) noexcept override { return scheduler_.cancel(timer); }
+  bool cancel(Timer& timer) noexcept override { return deadlines_.cancel(timer); }
 
   bool wait(const void* about, absl::FunctionRef<bool()> done, TimePoint deadline) override {
     return waiters_.wait(about, done, deadline);
@@ -80,6 +81,7 @@ class ThreadedRuntime final : public Runtime, public std::enable_shared_from_thi
  private:
   base::Thread::Options thread_options(const char* role);
 
+  Deadlines deadlines_;
   RunnerPool pool_;
   ControlRunner control_;
   GrowthMonitor monitor_;

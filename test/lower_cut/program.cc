@@ -30,6 +30,7 @@ class Generator {
     program_.late = one_in(2) ? 2 : 0;
     program_.refused = one_in(8) ? 3 : 0;
     program_.stop_at = one_in(3) ? Program::StopAt::Begun : one_in(3) ? Program::StopAt::Any : Program::StopAt::Done;
+    program_.leaves_timers = program_.stop_at == Program::StopAt::Any && one_in(2);
     for (std::size_t n = random_.below(4); n > 0; --n) program_.tokens.push_back(pick(kTokenTimes));
     if (one_in(3)) add_ops(program_.before_start, 2, 0, true);
     const std::size_t threads = 1 + random_.below(3);
@@ -58,6 +59,7 @@ class Generator {
  private:
   static constexpr std::array<Duration, 6> kTokenTimes{0us, 100us, 700us, 3ms, 15ms, 1300ms};
   static constexpr std::array<Duration, 5> kTimes{0us, 30us, 250us, 2ms, 12ms};
+  static constexpr std::array<Duration, 6> kTimerTimes{0us, 30us, 250us, 2ms, 12ms, 1500ms};
   static constexpr std::size_t kMostJobs = 9;
 
   template <class List>
@@ -122,7 +124,7 @@ class Generator {
       case 4: {
         std::size_t job = new_job(depth);
         program_.timers.push_back(job);
-        ops.push_back({Kind::Arm, program_.timers.size() - 1, pick(kTimes)});
+        ops.push_back({Kind::Arm, program_.timers.size() - 1, pick(kTimerTimes)});
         return;
       }
       case 5:
@@ -210,6 +212,7 @@ std::ostream& operator<<(std::ostream& out, const Program& p) {
       << (p.late != 0 ? ", late timers" : "") << (p.refused != 0 ? ", threads refused" : "") << "; stopped when "
       << (p.stop_at == Program::StopAt::Done    ? "all jobs have ended"
           : p.stop_at == Program::StopAt::Begun ? "all jobs have begun"
+          : p.leaves_timers                     ? "its threads have ended, with timers pending"
                                                 : "its threads have ended")
       << '\n';
   for (std::size_t i = 0; i < p.tokens.size(); ++i) out << "  token " << i << " after " << p.tokens[i] / 1us << " us\n";

@@ -50,6 +50,7 @@ struct Program {
   /// What stop() finds: nothing left, jobs that run, or jobs that are still queued.
   enum class StopAt : std::uint8_t { Done, Begun, Any };
   StopAt stop_at = StopAt::Done;
+  bool leaves_timers = false;  // pending
   // The machine.
   bool store_buffers = true;
   bool membarrier = true;

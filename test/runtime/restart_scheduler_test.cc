@@ -47,8 +47,9 @@ class RestartSchedulerTest : public ::testing::Test {
     return fired_;
   }
 
-  RunnerPool pool_{{}};
-  RestartScheduler scheduler_{pool_};
+  Deadlines deadlines_;
+  RunnerPool pool_{{}, deadlines_};
+  RestartScheduler scheduler_{deadlines_, pool_};
   Count count_;
 
  private:
@@ -60,7 +61,7 @@ TEST_F(RestartSchedulerTest, FiresInOrderOfDueTimesAndNeverEarly) {
   std::deque<TestTimer> timers;
   const TimePoint start = Clock::now();
   for (std::uint32_t i = 0; i < 5; ++i) {
-    scheduler_.arm(timers.emplace_back(this), start + milliseconds(20 - 4 * static_cast<int>(i)), i);
+    deadlines_.rearm(timers.emplace_back(this), start + milliseconds(20 - 4 * static_cast<int>(i)), i, nullptr);
   }
   ASSERT_TRUE(count_.reaches(5));
   EXPECT_EQ(fired(), (std::vector<std::uint32_t>{4, 3, 2, 1, 0}));
@@ -70,50 +71,50 @@ TEST_F(RestartSchedulerTest, FiresInOrderOfDueTimesAndNeverEarly) {
 TEST_F(RestartSchedulerTest, AnEarlierDeadlineWakesTheThread) {
   TestTimer late(this);
   TestTimer early(this);
-  scheduler_.arm(late, Clock::now() + hours(1), 1);
-  scheduler_.arm(early, Clock::now() + milliseconds(5), 2);
+  deadlines_.rearm(late, Clock::now() + hours(1), 1, nullptr);
+  deadlines_.rearm(early, Clock::now() + milliseconds(5), 2, nullptr);
   ASSERT_TRUE(count_.reaches(1));
   EXPECT_EQ(fired(), std::vector<std::uint32_t>{2});
-  EXPECT_TRUE(scheduler_.cancel(late));
+  EXPECT_TRUE(deadlines_.cancel(late));
 }
 
 TEST_F(RestartSchedulerTest, ACancelledTimerDoesNotFire) {
   TestTimer cancelled(this);
   TestTimer other(this);
-  scheduler_.arm(cancelled, Clock::now() + milliseconds(20), 1);
-  scheduler_.arm(other, Clock::now() + milliseconds(25), 2);
-  EXPECT_TRUE(scheduler_.cancel(cancelled));
-  EXPECT_FALSE(scheduler_.cancel(cancelled));
+  deadlines_.rearm(cancelled, Clock::now() + milliseconds(20), 1, nullptr);
+  deadlines_.rearm(other, Clock::now() + milliseconds(25), 2, nullptr);
+  EXPECT_TRUE(deadlines_.cancel(cancelled));
+  EXPECT_FALSE(deadlines_.cancel(cancelled));
   ASSERT_TRUE(count_.reaches(1));
   EXPECT_EQ(fired(), std::vector<std::uint32_t>{2});
 }
 
 TEST_F(RestartSchedulerTest, CancellingAfterItFiredSaysSo) {
   TestTimer timer(this);
-  scheduler_.arm(timer, TimePoint::min(), 1);
+  deadlines_.rearm(timer, TimePoint::min(), 1, nullptr);
   ASSERT_TRUE(count_.reaches(1));
-  EXPECT_FALSE(scheduler_.cancel(timer));
-  scheduler_.arm(timer, Clock::now(), 2);
+  EXPECT_FALSE(deadlines_.cancel(timer));
+  deadlines_.rearm(timer, Clock::now(), 2, nullptr);
   ASSERT_TRUE(count_.reaches(2));
   EXPECT_EQ(fired(), (std::vector<std::uint32_t>{1, 2}));
 }
 
 TEST_F(RestartSchedulerTest, FireMayArmAgain) {
   struct Periodic : Timer {
-    explicit Periodic(RestartScheduler* s, Count* c) : Timer(&Periodic::fired), scheduler(s), count(c) {}
+    explicit Periodic(Deadlines* d, Count* c) : Timer(&Periodic::fired), deadlines(d), count(c) {}
     static Job* fired(Timer& timer, std::uint32_t tag) noexcept {
       auto& self = static_cast<Periodic&>(timer);
-      if (tag > 0) self.scheduler->arm(self, self.due + milliseconds(1), tag - 1);
+      if (tag > 0) self.deadlines->rearm(self, self.due + milliseconds(1), tag - 1, nullptr);
       self.count->add();
       return nullptr;
     }
-    RestartScheduler* scheduler;
+    Deadlines* deadlines;
     Count* count;
   };
-  Periodic timer(&scheduler_, &count_);
-  scheduler_.arm(timer, Clock::now(), 9);
+  Periodic timer(&deadlines_, &count_);
+  deadlines_.rearm(timer, Clock::now(), 9, nullptr);
   ASSERT_TRUE(count_.reaches(10));
-  EXPECT_EQ(scheduler_.pending(), 0U);
+  EXPECT_EQ(deadlines_.pending(), 0U);
 }
 
 TEST_F(RestartSchedulerTest, HandsTheJobsOfTimersThatAreDueTogetherToThePoolInTheirOrder) {
@@ -138,7 +139,7 @@ TEST_F(RestartSchedulerTest, HandsTheJobsOfTimersThatAreDueTogetherToThePoolInTh
   std::deque<Poster> timers;
   const TimePoint due = Clock::now() + milliseconds(20);
   for (int i = 0; i < kTimers; ++i) {
-    scheduler_.arm(timers.emplace_back(&jobs.emplace_back(type, &order, i)), due, 0);
+    deadlines_.rearm(timers.emplace_back(&jobs.emplace_back(type, &order, i)), due, 0, nullptr);
   }
   ASSERT_TRUE(eventually([&] { return pool_.ready().all == kTimers; }));
   while (pool_.run_one()) {
@@ -164,10 +165,10 @@ TEST_F(RestartSchedulerTest, EitherFiresOrIsCancelledWhenBothComeAtOnce) {
   for (int i = 0; i < kRounds; ++i) {
     Racer& racer = racers[static_cast<std::size_t>(i)];
     const TimePoint due = Clock::now() + std::chrono::microseconds(30);
-    scheduler_.arm(racer, due, 0);
+    deadlines_.rearm(racer, due, 0, nullptr);
     while (Clock::now() < due + std::chrono::nanoseconds(200 * (i % 200))) {
     }
-    const bool won = scheduler_.cancel(racer);
+    const bool won = deadlines_.cancel(racer);
     cancelled += won ? 1 : 0;
     if (!won) {
       ASSERT_TRUE(eventually([&] { return racer.fires.load() == 1; }));
@@ -180,9 +181,10 @@ TEST_F(RestartSchedulerTest, EitherFiresOrIsCancelledWhenBothComeAtOnce) {
 
 TEST_F(RestartSchedulerTest, SleepsWhileNothingIsDue) {
   std::deque<TestTimer> timers;
-  for (std::uint32_t i = 0; i < 1000; ++i) scheduler_.arm(timers.emplace_back(this), Clock::now() + hours(1), i);
+  for (std::uint32_t i = 0; i < 1000; ++i)
+    deadlines_.rearm(timers.emplace_back(this), Clock::now() + hours(1), i, nullptr);
   EXPECT_TRUE(falls_quiet(milliseconds(200), 3));
-  for (auto& timer : timers) EXPECT_TRUE(scheduler_.cancel(timer));
+  for (auto& timer : timers) EXPECT_TRUE(deadlines_.cancel(timer));
 }
 
 TEST_F(RestartSchedulerTest, ShortTimersAreOnTimeBesideAMillionPendingOnesThatAreCancelled) {
@@ -199,18 +201,19 @@ TEST_F(RestartSchedulerTest, ShortTimersAreOnTimeBesideAMillionPendingOnesThatAr
       Count& count = count_;
       const int before = count.value();
       const TimePoint due = Clock::now() + milliseconds(10);
-      scheduler_.arm(timer, due, 0);
+      deadlines_.rearm(timer, due, 0, nullptr);
       if (!count.reaches(before + 1)) break;
       lateness.push_back(timer.fired_at - due);
     }
   });
   const TimePoint start = Clock::now();
   for (std::size_t i = 0; i < kTimers; ++i) {
-    scheduler_.arm(pending[i], start + hours(1) + Duration(static_cast<Duration::rep>(i * 7919 % kTimers)), 0);
+    deadlines_.rearm(pending[i], start + hours(1) + Duration(static_cast<Duration::rep>(i * 7919 % kTimers)), 0,
+                     nullptr);
   }
   const TimePoint armed = Clock::now();
   std::size_t cancelled = 0;
-  for (auto& timer : pending) cancelled += scheduler_.cancel(timer) ? 1U : 0U;
+  for (auto& timer : pending) cancelled += deadlines_.cancel(timer) ? 1U : 0U;
   const TimePoint end = Clock::now();
   done.store(true);
   ticker.join();

@@ -180,6 +180,29 @@ TEST_P(ThreadedRuntimeTest, OthersReadyTellsWhetherAJobWaits) {
   EXPECT_TRUE(checked.wait());
 }
 
+TEST_P(ThreadedRuntimeTest, ATimerFiresThoughTheRunnerThatArmedItIsBusy) {
+  struct Opens : Timer {
+    explicit Opens(Gate* g) : Timer(&Opens::fired), gate(g) {}
+    static Job* fired(Timer& timer, std::uint32_t /*tag*/) noexcept {
+      static_cast<Opens&>(timer).gate->open();
+      return nullptr;
+    }
+    Gate* gate;
+  };
+  runtime_.start();
+  Gate gate;
+  Opens timer(&gate);
+  Count ended;
+  std::atomic<bool> fired{false};
+  runtime_.post(kBlocking, Lane::Ready, [&] {
+    runtime_->arm(timer, Clock::now() + milliseconds(1), 0);
+    fired = gate.wait();
+    ended.add();
+  });
+  ASSERT_TRUE(ended.reaches(1));
+  EXPECT_TRUE(fired);
+}
+
 TEST_P(ThreadedRuntimeTest, TimersPostJobs) {
   struct Poster : Timer {
     explicit Poster(Job* j) : Timer(&Poster::fired), job(j) {}

@@ -30,21 +30,22 @@ struct Bell : Timer {
 };
 
 TEST(TimerStressTest, OneArmedWhileTheSchedulerGoesToSleepIsNotLate) {
-  RunnerPool pool({});
-  RestartScheduler scheduler(pool);
+  Deadlines deadlines;
+  RunnerPool pool({}, deadlines);
+  RestartScheduler scheduler(deadlines, pool);
   ASSERT_EQ(scheduler.start({.name = "timers"}), 0);
   Bell far, first, second;
-  scheduler.arm(far, Clock::now() + 1h, 0);
+  deadlines.rearm(far, Clock::now() + 1h, 0, nullptr);
   const TimePoint end = Clock::now() + 2s;
   std::uint32_t rounds = 0;
   while (Clock::now() < end) {
     ++rounds;
-    scheduler.arm(first, Clock::now(), 0);
+    deadlines.rearm(first, Clock::now(), 0, nullptr);
     // It has rung, and its thread is on its way back to sleep, until the far one is due.
     while (first.rung.load() < rounds) std::this_thread::yield();
     const TimePoint armed = Clock::now();
     for (std::uint32_t i = 0; i < rounds % 64; ++i) (void)Clock::now();
-    scheduler.arm(second, armed + 1us, 0);
+    deadlines.rearm(second, armed + 1us, 0, nullptr);
     ASSERT_TRUE(second.await(rounds, armed + 10s)) << "round " << rounds;
   }
   scheduler.stop();
