@@ -23,6 +23,7 @@ Event event(EventKind kind, std::uint64_t attempt = 1, Duration at = 0s) {
   if (kind == Failed) e.failure = Failure(&typeid(int), "", nullptr, absl::OkStatus(), e.time, 0s, attempt);
   if (kind == StopRequested) e.reason = StopReason::Requested;
   if (kind == HookEnded) e.hook = HookResult::Returned;
+  if (kind == HookTimedOut) e.hook = HookResult::TimedOut;
   return e;
 }
 Event restarts(Event e, Duration delay) {
@@ -33,6 +34,10 @@ Event restarts(Event e, Duration delay) {
 Event scheduled(std::uint64_t attempt, Duration delay) {
   Event e = event(RestartScheduled, attempt);
   e.delay = delay;
+  return e;
+}
+Event with(Event e, void (*change)(Event&)) {
+  change(e);
   return e;
 }
 std::string found(const std::vector<Event>& log, const EventRules& rules = {}) {
@@ -81,6 +86,16 @@ TEST(EventRulesTest, EachRuleFindsItsViolation) {
       {"(S11)", {r, a, event(HookStarted), event(HookEnded), event(Completed)}},
       {"(S11)", {r, a, event(Stopped)}},
       {"did not end", {r, a, event(ShutdownBegan), event(ShutdownEnded)}},
+      {"from begin to end", {event(ShutdownBegan), event(ShutdownEnded, 0, 1s)}},
+      {"from begin to end",
+       {event(ShutdownBegan), with(event(ShutdownEnded), [](Event& e) { e.duration = 1s; })},
+       {.exact = false}},
+      {"without its name", {r, with(a, [](Event& e) { e.task_name.clear(); })}},
+      {"what the hook threw",
+       {r, a, event(HookStarted), with(event(HookEnded), [](Event& e) { e.hook = HookResult::Failed; })}},
+      {"what the hook threw", {r, a, event(HookStarted), with(event(HookEnded), [](Event& e) { e.detail = "int"; })}},
+      {"with another result",
+       {r, a, event(HookStarted), with(event(HookTimedOut), [](Event& e) { e.hook = HookResult::Failed; })}},
   };
   for (const auto& c : cases) EXPECT_THAT(found(c.log, c.rules), ::testing::HasSubstr(c.rule));
 }

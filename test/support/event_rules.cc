@@ -77,12 +77,15 @@ class Judge {
     } else if (e.kind == EventKind::ShutdownEnded) {
       require(++ended_ == 1, "shutdown ended twice");
       require(began_ == 1, "shutdown ended before it began");
+      const Duration took = e.time - began_at_;
+      require(rules_.exact ? e.duration == took : e.duration <= took, "its duration is not that from begin to end");
     } else {
       require(e.kind == EventKind::RunnerAdded || e.kind == EventKind::Starvation, "an event of no task");
     }
   }
 
   void judge(const Event& e, Seen& t) {
+    require(!e.task_name.empty(), "an event of a task without its name");
     require(e.time >= t.last_time, "time runs backwards (S9)");
     t.last_time = std::max(t.last_time, e.time);
     if (t.must_follow) {
@@ -145,10 +148,13 @@ class Judge {
       case EventKind::HookEnded:
         require(t.hook_started && !t.hook_over && !t.hook_timed_out, "a hook ended, but none was running");
         require(e.hook == HookResult::Returned || e.hook == HookResult::Failed, "a hook ended with no result");
+        require(e.detail.empty() == (e.hook == HookResult::Returned),
+                "what the hook threw is not told, or it threw nothing");
         t.hook_over = true;
         return;
       case EventKind::HookTimedOut:
         require(t.hook_started && !t.hook_over && !t.hook_timed_out, "a hook timed out, but none was running");
+        require(e.hook == HookResult::TimedOut, "a hook timed out with another result");
         t.hook_timed_out = t.hook_straggles = true;
         return;
       case EventKind::StopRequested:
