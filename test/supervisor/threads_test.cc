@@ -140,6 +140,36 @@ TEST_F(ThreadsTest, WithAllRunnersHeldTheSnapshotSaysWhoHoldsThemAndWhoWaitsAndS
   EXPECT_LT(best, 50ms);
 }
 
+TEST_F(ThreadsTest, OfManyWhoHoldTheRunnersStarvationNamesTheFirstEight) {
+  class Starving final : public Observer {
+   public:
+    void on_event(const Event& e) override {
+      if (e.kind != EventKind::Starvation) return;
+      detail = e.detail;
+      told.open();
+    }
+    Gate told;
+    std::string detail;
+  };
+  const auto starving = std::make_shared<Starving>();
+  Supervisor s({.runners = 1, .max_runners = 10, .observers = {starving}, .default_observer = false});
+  s.start();
+  for (int i = 1; i <= 10; ++i) {
+    const TaskHandle holds = s.supervise(
+        [] {
+          this_task::ready();
+          while (this_task::sleep_for(1h)) {
+          }
+        },
+        {.name = "t" + std::to_string(i), .blocking = true});
+    ASSERT_TRUE(holds.wait_ready(Patience));
+  }
+  s.supervise([] {});
+  ASSERT_TRUE(starving->told.wait());
+  EXPECT_EQ(starving->detail, "max_runners is reached; held by t1, t2, t3, t4, t5, t6, t7, t8 and 2 more");
+  EXPECT_TRUE(s.shutdown().clean());
+}
+
 TEST_F(ThreadsTest, OneThatFailsForEverWithoutADelayLeavesTurnsToOthersOnTheOnlyRunner) {
   Supervisor s({.runners = 1, .max_runners = 1, .default_observer = false});  // an observer would take turns with it
   s.start();
