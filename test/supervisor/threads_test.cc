@@ -170,6 +170,40 @@ TEST_F(ThreadsTest, OfManyWhoHoldTheRunnersStarvationNamesTheFirstEight) {
   EXPECT_TRUE(s.shutdown().clean());
 }
 
+TEST_F(ThreadsTest, NewCoroutinesAndRestartsGoBeforeABacklogOfNewCallables) {
+  constexpr int Backlog = 50;
+  Supervisor s({.runners = 1, .max_runners = 1, .default_observer = false});
+  s.start();
+  std::mutex mutex;
+  std::vector<std::string> order;
+  const auto runs = [&](std::string name) {
+    const std::lock_guard lock(mutex);
+    order.push_back(std::move(name));
+  };
+  const TaskHandle again = s.supervise([&] { runs("again"); });
+  ASSERT_TRUE(again.wait_for(Patience));
+  Gate held, release;
+  s.supervise([&] {
+    held.open();
+    release.wait();
+  });
+  ASSERT_TRUE(held.wait());  // the only runner, so that all that follows waits for it
+  for (int i = 0; i < Backlog; ++i) s.supervise([&] { runs("new"); });
+  s.supervise([&]() -> Co<> {
+    runs("coroutine");
+    co_return;
+  });
+  EXPECT_EQ(again.restart(), RestartResult::Started);
+  order.clear();
+  release.open();
+  EXPECT_TRUE(s.wait_all());
+  ASSERT_EQ(order.size(), Backlog + 2u);
+  const auto place = [&](const char* name) { return std::find(order.begin(), order.end(), name) - order.begin(); };
+  EXPECT_LT(place("coroutine"), 5) << "now and then one of the backlog has its turn";
+  EXPECT_LT(place("again"), 5);
+  s.shutdown();
+}
+
 TEST_F(ThreadsTest, OneThatFailsForEverWithoutADelayLeavesTurnsToOthersOnTheOnlyRunner) {
   Supervisor s({.runners = 1, .max_runners = 1, .default_observer = false});  // an observer would take turns with it
   s.start();
