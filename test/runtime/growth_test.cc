@@ -245,6 +245,21 @@ TEST_P(GrowthTest, AStopJobThatBlocksDoesNotHoldUpThoseBehindIt) {
   ASSERT_TRUE(ended_.reaches(GetParam() + 20));
 }
 
+TEST_P(GrowthTest, BehindSixtyFourStopJobsThatBlockTheControlRunnerTakesTheNext) {
+  TestRuntime runtime(with_max(GetParam()));
+  runtime.start();
+  post_waiting(runtime, GetParam(), kPlain);
+  ASSERT_TRUE(begun_.reaches(GetParam()));
+  post_waiting(runtime, 64, kPlain, Lane::Stop);
+  ASSERT_TRUE(begun_.reaches(GetParam() + 64));
+  Gate last;
+  runtime.post(kPlain, Lane::Stop, [&] { last.open(); });
+  EXPECT_TRUE(last.wait());
+  EXPECT_EQ(ended_.value(), 0) << "it waited until one of them had lost its patience";
+  release_.open();
+  ASSERT_TRUE(ended_.reaches(GetParam() + 64));
+}
+
 TEST_P(GrowthTest, WithoutThreadsStarvationIsToldAndTheControlRunnerRunsStopJobs) {
   TestRuntime runtime(GetParam());
   runtime.start();
