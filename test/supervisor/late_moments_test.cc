@@ -463,6 +463,27 @@ ENGIN_SCENARIO(LateMomentTest, WhoStopsAStragglerIsAnsweredWhenItsHookHasTimedOu
   s.shutdown();
 }
 
+ENGIN_SCENARIO(LateMomentTest, WhoStopsAStragglerDoesNotWaitForTheCallbacksOfItsHooksToken) {
+  Supervisor& s = started();
+  rules.by_hand = true;
+  const auto hook = [this](std::stop_token stop) {
+    const std::stop_callback hangs(stop, [this] { block(1h); });
+    block(1h);
+  };
+  auto task =
+      hooked(s.supervise([this] { block(1h); }, {.shutdown_hook = hook, .hook_timeout = 5s, .stop_timeout = 2s}));
+  world.run_until_idle();
+  task.restart();
+  world.advance(2s);
+  ASSERT_EQ(task.state(), TaskState::Straggling);
+  std::optional<StopResult> answer;
+  s.supervise([&] { answer = task.stop(); });
+  world.advance(5s);
+  EXPECT_EQ(answer, StopResult::TimedOut);
+  world.advance(2h);
+  s.shutdown();
+}
+
 ENGIN_SCENARIO(LateMomentTest, AHookThatDidNotStartTookNoTimeWhateverItTookBefore) {
   Supervisor& s = started({.shutdown_timeout = 0s});
   rules.by_hand = rules.deadline_came = true;
