@@ -57,6 +57,18 @@ ENGIN_SCENARIO(SmallPromiseTest, ABadAllocKeepsNoExceptionAndOthersDo) {
   s.shutdown();
 }
 
+ENGIN_SCENARIO(SmallPromiseTest, TheOnlyFailureIsTheFirstAndTheLast) {
+  Supervisor& s = started();
+  TaskHandle task = s.supervise(throws("once"), {.on_exception = OnException::Ignore});
+  world.run_until_idle();
+  const TaskSnapshot seen = task.snapshot();
+  ASSERT_EQ(seen.first_failures.size(), 1u);
+  EXPECT_EQ(seen.first_failures[0].message(), "once");
+  ASSERT_EQ(seen.last_failures.size(), 1u);
+  EXPECT_EQ(seen.last_failures[0].message(), "once");
+  s.shutdown();
+}
+
 ENGIN_SCENARIO(SmallPromiseTest, TheCauseHasTheTasksIdAndTheReportItsRestarts) {
   Supervisor& s = started();
   s.supervise(until_stopped());
@@ -265,6 +277,22 @@ ENGIN_SCENARIO(SmallPromiseTest, WhatAHookCapturedGoesWithItsTaskThoughThereIsAH
   s.shutdown();
   EXPECT_TRUE(kept.expired());
   EXPECT_EQ(task.state(), TaskState::Stopped);
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, WhatRetryIfCapturedGoesWithItsTaskThoughThereIsAHandle) {
+  Supervisor& s = started();
+  auto captured = std::make_shared<int>();
+  const std::weak_ptr<int> kept = captured;
+  TaskHandle task = s.supervise(throws(), {.on_exception = OnException::Retry,
+                                           .retry_if = [c = std::move(captured)](const Failure&) { return false; },
+                                           .restart_limit = {.then = OnLimit::GiveUp}});
+  world.run_until_idle();
+  ASSERT_EQ(task.state(), TaskState::GaveUp);
+  EXPECT_FALSE(kept.expired()) << "it may be started again";
+  EXPECT_TRUE(task.remove());
+  world.run_until_idle();
+  EXPECT_TRUE(kept.expired());
+  s.shutdown();
 }
 
 ENGIN_SCENARIO(SmallPromiseTest, ATaskStartedAgainShowsNothingOfItsEarlierStop) {
