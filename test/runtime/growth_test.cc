@@ -53,7 +53,7 @@ class GrowthTest : public ::testing::TestWithParam<int> {
     for (int i = 0; i < n; ++i) {
       runtime.post(type, lane, [this] {
         begun_.add();
-        release_.wait();
+        EXPECT_TRUE(release_.wait()) << "something waited until this job gave way";
         ended_.add();
       });
     }
@@ -255,7 +255,6 @@ TEST_P(GrowthTest, BehindSixtyFourStopJobsThatBlockTheControlRunnerTakesTheNext)
   Gate last;
   runtime.post(kPlain, Lane::Stop, [&] { last.open(); });
   EXPECT_TRUE(last.wait());
-  EXPECT_EQ(ended_.value(), 0) << "it waited until one of them had lost its patience";
   release_.open();
   ASSERT_TRUE(ended_.reaches(GetParam() + 64));
 }
