@@ -11,7 +11,9 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
+#include "base/thread.h"
 #include "test/runtime/job_kit.h"
 
 namespace engin::runtime {
@@ -328,6 +330,35 @@ TEST_P(ThreadedRuntimeTest, StopLeavesAStragglerBehindAndItFindsItsRuntimeAlive)
   EXPECT_TRUE(ended.wait());
   EXPECT_TRUE(eventually([&] { return thread_count() <= before; }));
   delete job;
+}
+
+// The latest thread that was created.
+std::atomic<pthread_t> latest_thread{};
+int create_and_remember(pthread_t* thread, const pthread_attr_t* attributes, void* (*main)(void*), void* argument) {
+  const int error = pthread_create(thread, attributes, main, argument);
+  if (error == 0) latest_thread.store(*thread);
+  return error;
+}
+
+TEST_P(ThreadedRuntimeTest, TheThreadThatStopsItLaterIsLeftToItself) {
+  std::atomic<bool> done{false};
+  Gate stopped;
+  auto runtime = make_threaded_runtime({.runners = runners()});
+  CountingListener listener;
+  runtime->start(listener);
+  base::create_thread.store(&create_and_remember);
+  runtime->stop_later(&done, [&] { return done.load(); }, [&] { stopped.open(); });
+  base::create_thread.store(&pthread_create);
+  // Nobody joins it, so without this its stack would be kept for good.
+  pthread_attr_t attributes;
+  ASSERT_EQ(pthread_getattr_np(latest_thread.load(), &attributes), 0);
+  int detached = PTHREAD_CREATE_JOINABLE;
+  pthread_attr_getdetachstate(&attributes, &detached);
+  pthread_attr_destroy(&attributes);
+  EXPECT_EQ(detached, PTHREAD_CREATE_DETACHED);
+  done.store(true);
+  runtime->notify_waiters(&done);
+  EXPECT_TRUE(stopped.wait());
 }
 
 TEST_P(ThreadedRuntimeTest, StatsTellWhatTheRunnersDo) {
