@@ -229,6 +229,19 @@ TEST_P(AwaitablesTest, AResumerThatIsDroppedResumesWithAbandoned) {
   EXPECT_NE(outcome.failure()->as<Abandoned>(), nullptr);
 }
 
+TEST_P(AwaitablesTest, AResumerThatAnotherOneIsAssignedToDropsItsOwn) {
+  Resumer kept;
+  const auto waits = [&]() -> Co<> { co_await suspend([&](Resumer r) { kept = std::move(r); }, [] {}); };
+  auto first = s.supervise(waits, {.on_exception = OnException::Ignore});
+  world.run_until_idle();
+  auto second = s.supervise(waits);
+  const Outcome outcome = first.wait();
+  ASSERT_EQ(outcome, Outcome::Failed);
+  EXPECT_NE(outcome.failure()->as<Abandoned>(), nullptr);
+  EXPECT_TRUE(kept());
+  EXPECT_EQ(second.wait(), Outcome::Completed);
+}
+
 TEST_P(AwaitablesTest, StopCallsCancelOnceAndStillAwaitsTheResumer) {
   std::optional<Resumer> kept;
   int cancels = 0;
