@@ -113,6 +113,22 @@ TEST_P(GrowthTest, AJobThatBeginsToBlockGivesUpItsPlaceAtOnce) {
   ASSERT_TRUE(ended_.reaches(20));
 }
 
+TEST_P(GrowthTest, AJobThatSaysThatItBlocksHoldsItsRunnerFromThenOn) {
+  TestRuntime runtime(GetParam());
+  runtime.start();
+  int before = -1;
+  int after = -1;
+  runtime.post(kStep, Lane::Ready, [&] {
+    before = runtime->stats().captured;
+    runtime->job_blocks();
+    after = runtime->stats().captured;
+    ended_.add();
+  });
+  ASSERT_TRUE(ended_.reaches(1));
+  EXPECT_EQ(before, 0);
+  EXPECT_EQ(after, 1);
+}
+
 TEST_P(GrowthTest, TenThousandShortCallablesDoNotMultiplyThreads) {
   TestRuntime runtime(GetParam());
   runtime.start();
