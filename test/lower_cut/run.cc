@@ -113,6 +113,7 @@ class Run final : private runtime::Listener {
   TimePoint latest_post_{};
   std::size_t stretch_ready_ = 0;  // jobs that were ready since none was for long: a wave begun for them may come late
   std::size_t stretch_grown_ = 0;
+  bool has_grown_ = false;  // so some may be surplus
   bool all_runners_started_ = true;
   int stop_posts_ = 0;
   TimePoint latest_full_{};  // no room for another runner
@@ -483,9 +484,17 @@ void Run::check_runners(int alive) {
   // One more for each time that a stop job held one, also if that has just ended and the monitor could not know.
   if (runners > program_.max_runners + stop_posts_) machine_.fail("runners: more than max_runners");
   if (runners < program_.runners && all_runners_started_) machine_.fail("runners: too many have retired");
+  if (has_grown_ || machine_.refusals() != 0) return;  // one that could not be had was counted for a moment
+  for (const auto& thread : machine_.threads()) {
+    const bool is_parked = !thread->finished && thread->job < 0 && thread->wait == Wait::Futex;
+    if (is_parked && thread->name.rfind("engin/run", 0) == 0 && thread->deadline != TimePoint::max()) {
+      machine_.fail("idle: a runner that stays wakes up for nothing");
+    }
+  }
 }
 
 void Run::runner_added(int) noexcept {
+  has_grown_ = true;
   // One in flight may count for the stretch before.
   if (++stretch_grown_ > stretch_ready_ + 1) machine_.fail("growth: more runners were added than jobs were ready");
 }
