@@ -3,6 +3,10 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -95,6 +99,37 @@ TEST_P(GrowthTest, FiveHundredCallablesThatSayThatTheyBlockAllRunAtTheSameTime) 
   EXPECT_TRUE(one_more.wait());
   release_.open();
   ASSERT_TRUE(ended_.reaches(500));
+}
+
+// So growth doubles, and does not depend on how soon one certain thread gets a processor.
+TEST_P(GrowthTest, NewRunnersStartTheNextOnes) {
+  struct WhoAdds final : Listener {
+    void runner_added(int /*runners*/) noexcept override {
+      const std::lock_guard lock(mutex);
+      threads.insert(std::this_thread::get_id());
+    }
+    void starving(std::size_t /*ready*/, bool /*refused*/) noexcept override {}
+    std::mutex mutex;
+    std::set<std::thread::id> threads;
+  };
+  WhoAdds who;
+  std::deque<FunctionJob> jobs;
+  const auto runtime = make_threaded_runtime({.runners = GetParam()});
+  for (int i = 0; i < 200; ++i) {
+    runtime->post(jobs.emplace_back(kBlocking,
+                                    [this] {
+                                      begun_.add();
+                                      EXPECT_TRUE(release_.wait());
+                                      ended_.add();
+                                    }),
+                  Lane::Fresh);
+  }
+  runtime->start(who);
+  EXPECT_TRUE(begun_.reaches(200));
+  release_.open();
+  EXPECT_TRUE(ended_.reaches(200));
+  runtime->stop();
+  EXPECT_GT(who.threads.size(), 2U) << "the growth monitor, and more than one of the runners";
 }
 
 TEST_P(GrowthTest, AJobThatBeginsToBlockGivesUpItsPlaceAtOnce) {
