@@ -152,6 +152,35 @@ TEST_F(ThreadsTest, AnAbandonedStragglerEndsAfterTheSupervisorIsGone) {
   rules.deadline_came = true;
 }
 
+TEST_F(ThreadsTest, AnAbandonedObserverOfASupervisorWithoutTasksIsTheLastToGo) {
+  class Blocks final : public Observer {
+   public:
+    Blocks(std::shared_ptr<Gate> release, std::shared_ptr<Gate> gone)
+        : release_(std::move(release)), gone_(std::move(gone)) {}
+    ~Blocks() override { gone_->open(); }
+    void on_event(const Event& e) override {
+      if (e.kind == EventKind::ShutdownBegan) release_->wait();
+    }
+
+   private:
+    const std::shared_ptr<Gate> release_, gone_;
+  };
+  const auto release = std::make_shared<Gate>();
+  const auto gone = std::make_shared<Gate>();
+  {
+    Supervisor s({.shutdown_timeout = 50ms,
+                  .on_straggler = OnStraggler::Abandon,
+                  .observers = {std::make_shared<Blocks>(release, gone)},
+                  .default_observer = false});
+    s.start();
+    const ShutdownReport& report = s.shutdown();
+    ASSERT_EQ(report.stragglers.size(), 1u);
+    EXPECT_EQ(report.stragglers[0].what, "observer");
+  }
+  release->open();
+  EXPECT_TRUE(gone->wait());
+}
+
 TEST_F(ThreadsTest, TwoShutdownsAndTheDestructorAreOneShutdown) {
   for (int round = 0; round < 20; ++round) {
     auto s = std::make_unique<Supervisor>(SupervisorOptions{.default_observer = false});
