@@ -152,6 +152,105 @@ TEST_F(ThreadsTest, AnAbandonedStragglerEndsAfterTheSupervisorIsGone) {
   rules.deadline_came = true;
 }
 
+/// Keeps the control runner where it is told to, and looks whether the supervisor's own events come one at a time.
+class OneAtATime final : public Observer {
+ public:
+  void on_event(const Event& e) override {
+    if (e.kind == EventKind::RestartScheduled) rests.open();
+    if (e.kind == EventKind::Stopped && e.attempt == 1) {
+      in_first.open();
+      leave_first.wait();
+    }
+    if (e.task != 0) return;
+    if (inside_.exchange(true)) overlap = true;
+    if (e.kind == EventKind::RunnerAdded && hold) leave_second.wait();
+    inside_ = false;
+  }
+  Gate rests, in_first, leave_first, leave_second;
+  std::atomic<bool> hold{false};
+  std::atomic<bool> overlap{false};
+
+ private:
+  std::atomic<bool> inside_{false};
+};
+
+/// Deaf to its stop. Blocks when it is woken, and in between tells what the control runner has not told of it.
+struct Deaf {
+  Co<> run(bool blocks_first) {
+    runs.open();
+    (void)co_await go[0].wait_for(Patience, ignore_stop);
+    if (blocks_first) co_await blocking([this] { block(0); });
+    (void)co_await go[1].wait_for(Patience, ignore_stop);
+    this_task::ready();
+    told.open();
+    (void)co_await go[2].wait_for(Patience, ignore_stop);
+    co_await blocking([this] { block(1); });
+  }
+  void block(int time) {
+    blocks[time].open();
+    unblock[time].wait();
+  }
+  Wakeup go[3];
+  Gate runs, blocks[2], unblock[2], told;
+};
+
+// At the deadline a runner tells what the control runner has not. Here the control runner is just telling something,
+// and what ends the shutdown stands in its queue already: all had settled before there was something to tell.
+TEST_F(ThreadsTest, TheSupervisorsOwnEventsAreToldOneAtATimeAtTheDeadlineToo) {
+  constexpr int Early = 4;
+  struct TellsItsEnd {
+    explicit TellsItsEnd(Gate& g) : gate(&g) {}
+    ~TellsItsEnd() { gate->open(); }
+    Gate* gate;
+  };
+  const auto observer = std::make_shared<OneAtATime>();
+  std::vector<Deaf> deaf(2 * Early);
+  Gate token_fires, token_returns, all_are_told;
+  Supervisor s({.runners = 1, .shutdown_timeout = 2s, .observers = {observer}, .default_observer = false});
+  const std::stop_callback callback(s.stop_token(), [&] {
+    token_fires.open();
+    token_returns.wait();
+  });
+  s.start();
+  const TaskHandle rests = s.supervise([] { throw std::runtime_error("rests"); },
+                                       {.on_exception = OnException::Retry, .backoff = Backoff::constant(1h)});
+  std::vector<TaskHandle> tasks;
+  for (int i = 0; i < 2 * Early; ++i) {
+    tasks.push_back(
+        s.supervise([&d = deaf[static_cast<std::size_t>(i)], i] { return d.run(i < Early); }, {.stop_timeout = 0s}));
+  }
+  const TaskHandle last = s.supervise([end = std::make_unique<TellsItsEnd>(all_are_told)] {});
+  ASSERT_TRUE(observer->rests.wait());
+  for (Deaf& d : deaf) ASSERT_TRUE(d.runs.wait());
+  ASSERT_TRUE(last.wait_for(Patience));
+
+  // The control runner is held. In its queue are the shutdown's beginning, and then the job that tells of a growth.
+  rests.request_stop();
+  ASSERT_TRUE(observer->in_first.wait());
+  s.request_shutdown();
+  for (Deaf& d : deaf) d.go[0].notify();
+  for (int i = 0; i < Early; ++i) ASSERT_TRUE(deaf[static_cast<std::size_t>(i)].blocks[0].wait());
+  for (Deaf& d : deaf) d.unblock[0].open();
+
+  // The former tells of the growth as well, and is held: everybody is told to stop without it, and straggles.
+  observer->leave_first.open();
+  ASSERT_TRUE(token_fires.wait());
+  ASSERT_TRUE(all_are_told.wait());
+  for (const TaskHandle& task : tasks) EXPECT_EQ(task.stop(), StopResult::TimedOut);
+  for (Deaf& d : deaf) d.go[1].notify();
+  for (Deaf& d : deaf) ASSERT_TRUE(d.told.wait());
+
+  // All have settled. Now there is something to tell again.
+  observer->hold = true;
+  for (Deaf& d : deaf) d.go[2].notify();
+  for (Deaf& d : deaf) ASSERT_TRUE(d.blocks[1].wait());
+  token_returns.open();
+  EXPECT_FALSE(s.wait().clean());  // where a loaded machine came here too late there is nothing to see
+  EXPECT_FALSE(observer->overlap);
+  observer->leave_second.open();
+  for (Deaf& d : deaf) d.unblock[1].open();
+}
+
 TEST_F(ThreadsTest, AnAbandonedObserverOfASupervisorWithoutTasksIsTheLastToGo) {
   class Blocks final : public Observer {
    public:
