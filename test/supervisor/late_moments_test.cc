@@ -575,14 +575,14 @@ TEST(LastReferenceTest, NothingOfASupervisorIsKeptWhenItsHandlesAreGone) {
 
 ENGIN_SCENARIO(LateMomentTest, TheReportCountsTasksByTheirOutcome) {
   Supervisor& s = started();
-  const TaskHandle completed[] = {s.supervise([] {}), s.supervise([] {}), s.supervise([] {})};
+  const TaskHandle completed[] = {s.supervise([] {}), s.supervise([] {}), s.supervise([] {}), s.supervise([] {})};
   const TaskHandle failed[] = {s.supervise(throws(), {.on_exception = OnException::Ignore}),
                                s.supervise(throws(), {.on_exception = OnException::Ignore})};
   s.supervise(until_stopped());
   world.run_until_idle();
   const ShutdownReport& report = s.shutdown();
-  EXPECT_EQ(report.tasks_total, 6u);
-  EXPECT_EQ(report.tasks_completed, 3u);
+  EXPECT_EQ(report.tasks_total, 7u);
+  EXPECT_EQ(report.tasks_completed, 4u);
   EXPECT_EQ(report.tasks_failed, 2u);
   EXPECT_EQ(report.tasks_stopped, 1u);
 }
