@@ -7,6 +7,7 @@
 #include <deque>
 #include <mutex>
 #include <set>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -294,6 +295,27 @@ TEST_P(GrowthTest, AStopJobThatBlocksDoesNotHoldUpThoseBehindIt) {
   EXPECT_TRUE(last.wait());
   release_.open();
   ASSERT_TRUE(ended_.reaches(GetParam() + 20));
+}
+
+TEST_P(GrowthTest, ThreadsForStopJobsComeAndGoAnyNumberOfTimes) {
+  TestRuntime runtime(with_max(GetParam()));
+  runtime.start();
+  post_waiting(runtime, GetParam(), kPlain);
+  ASSERT_TRUE(begun_.reaches(GetParam()));
+  Count stopped;
+  int elsewhere = 0;
+  for (int i = 1; i <= 200; ++i) {
+    runtime.post(kPlain, Lane::Stop, [&] {
+      char name[16] = {};
+      pthread_getname_np(pthread_self(), name, sizeof name);
+      if (std::string_view(name).rfind("engin/stop", 0) != 0) ++elsewhere;
+      stopped.add();
+    });
+    ASSERT_TRUE(stopped.reaches(i));
+  }
+  EXPECT_EQ(elsewhere, 0) << "no thread was to be had for it";
+  release_.open();
+  ASSERT_TRUE(ended_.reaches(GetParam()));
 }
 
 TEST_P(GrowthTest, BehindSixtyFourStopJobsThatBlockTheControlRunnerTakesTheNext) {
