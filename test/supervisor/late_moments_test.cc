@@ -309,6 +309,52 @@ ENGIN_SCENARIO(LateMomentTest, TheSupervisorsTokenFiresBeforeAnyHook) {
   EXPECT_EQ(hooks, 3);
 }
 
+TEST(LateMomentTest, AtAnyMomentOfTheStartAnotherThreadMayStopAndRemoveTheTasks) {
+  /// Lets the first one go until it is at its n-th lock, and then all others before it.
+  struct LaterAtLock final : runtime::Chooser {
+    explicit LaterAtLock(int the_lock) : lock(the_lock) {}
+    std::size_t choose(std::size_t) override { return 0; }
+    std::size_t next(absl::Span<const std::uint64_t> who) override {
+      if (first == 0) first = who[0];
+      const bool has_turn = locks < lock;
+      for (std::size_t i = 0; i < who.size(); ++i) {
+        if ((who[i] == first) == has_turn) return i;
+      }
+      return 0;
+    }
+    bool interrupts(absl::Span<const std::uint64_t> who) override { return who[0] == first && ++locks == lock; }
+    std::uint64_t first = 0;
+    const int lock;
+    int locks = 0;
+  };
+  for (int lock = 1;; ++lock) {
+    LaterAtLock chooser(lock);
+    testing::VirtualRuntime world(1);
+    world.world().set_chooser(&chooser);
+    world.world().interrupt(1);
+    Supervisor s({.default_observer = false, .runtime = world});
+    std::vector<TaskHandle> tasks;
+    for (int i = 0; i < 3; ++i) tasks.push_back(s.supervise(until_stopped()));
+    world.spawn([&] { s.start(); });
+    world.spawn([&] {
+      for (; !tasks.empty(); tasks.pop_back()) {
+        (void)tasks.back().stop(1s);
+        EXPECT_TRUE(tasks.back().remove());
+      }
+    });
+    world.run_until_idle();
+    EXPECT_TRUE(s.snapshot().started);
+    EXPECT_TRUE(s.snapshot().tasks.empty());
+    EXPECT_TRUE(s.shutdown().clean());
+    world.world().interrupt(0);
+    world.world().set_chooser(nullptr);
+    if (chooser.locks < lock) {
+      EXPECT_GT(lock, 5) << "it takes each task's lock at least";
+      break;
+    }
+  }
+}
+
 TEST(LateTimerTest, TheTimeoutOfAHooksEarlierRunDoesNotEndTheNextOne) {
   struct First final : runtime::Chooser {
     // What is ready goes before timers, however late they are.
