@@ -484,7 +484,8 @@ void Run::check_runners(int alive) {
   // One more for each time that a stop job held one, also if that has just ended and the monitor could not know.
   if (runners > program_.max_runners + stop_posts_) machine_.fail("runners: more than max_runners");
   if (runners < program_.runners && all_runners_started_) machine_.fail("runners: too many have retired");
-  if (has_grown_ || machine_.refusals() != 0) return;  // one that could not be had was counted for a moment
+  // One that could not be had was counted for a moment. With timers a runner keeps time.
+  if (has_grown_ || machine_.refusals() != 0 || !program_.timers.empty()) return;
   for (const auto& thread : machine_.threads()) {
     const bool is_parked = !thread->finished && thread->job < 0 && thread->wait == Wait::Futex;
     if (is_parked && thread->name.rfind("engin/run", 0) == 0 && thread->deadline != TimePoint::max()) {
