@@ -426,11 +426,11 @@ struct SlowObserver final : Observer {
   explicit SlowObserver(Scenario& s) : scenario(s) {}
   void on_event(const Event& e) override {
     if (e.kind != EventKind::StopRequested) return;
-    scenario.block(1min);
-    returned = true;
+    scenario.block(62s);
+    returned = scenario.world.now();
   }
   Scenario& scenario;
-  bool returned = false;
+  std::optional<TimePoint> returned;
 };
 
 ENGIN_SCENARIO(SmallPromiseTest, TheDestructorWaitsForAnObserverThatOutlastsTheReport) {
@@ -444,16 +444,16 @@ ENGIN_SCENARIO(SmallPromiseTest, TheDestructorWaitsForAnObserverThatOutlastsTheR
   EXPECT_GT(report.undelivered_events, 0u) << "at least the one that it is told now";
   EXPECT_FALSE(observer->returned);
   finish();
-  EXPECT_TRUE(observer->returned);
+  EXPECT_EQ(observer->returned, world.now()) << "and no longer";
 }
 
 ENGIN_SCENARIO(SmallPromiseTest, TheDestructorWaitsForACallbackOfItsTokenThatOutlastsTheReport) {
   Supervisor& s = started({.shutdown_timeout = 5s});
   rules.deadline_came = true;
-  bool returned = false;
+  std::optional<TimePoint> returned;
   const std::stop_callback slow(s.stop_token(), [&] {
-    block(1min);
-    returned = true;
+    block(62s);
+    returned = world.now();
   });
   s.supervise(until_stopped());
   world.run_until_idle();
@@ -462,7 +462,36 @@ ENGIN_SCENARIO(SmallPromiseTest, TheDestructorWaitsForACallbackOfItsTokenThatOut
   EXPECT_EQ(report.stragglers[0].what, "stop callback");
   EXPECT_FALSE(returned);
   finish();
-  EXPECT_TRUE(returned);
+  EXPECT_EQ(returned, world.now()) << "and no longer";
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, TheDestructorNamesTheTasksThatItWaitsFor) {
+  Supervisor& s = started({.shutdown_timeout = 1s});
+  rules.deadline_came = true;
+  for (const char* name : {"one", "two"}) s.supervise([this] { block(12s); }, {.name = name});
+  world.run_until_idle();
+  s.shutdown();
+  EXPECT_THAT(finish(), ::testing::HasSubstr("waits for user code that did not end: one, two\n"));
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, OfTwoThreadsThatGiveTheSameNameOneIsRefused) {
+  Supervisor& s = started();
+  int refused = 0;
+  world.world().interrupt(2);
+  for (int i = 0; i < 2; ++i) {
+    world.spawn([&] {
+      try {
+        s.supervise(until_stopped(), {.name = "uplink"});
+      } catch (const DuplicateName&) {
+        ++refused;
+      }
+    });
+  }
+  world.run_until_idle();
+  world.world().interrupt(0);
+  EXPECT_EQ(refused, 1);
+  EXPECT_EQ(s.snapshot().tasks.size(), 1u);
+  s.shutdown();
 }
 
 TEST(SmallPromiseTest, AnEmptyHandleHasAState) { EXPECT_TRUE(is_ended(TaskHandle().state())); }

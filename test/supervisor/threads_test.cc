@@ -52,6 +52,29 @@ TEST_F(ThreadsTest, AnEndlessTaskStopsWithinATenthOfASecond) {
   EXPECT_LT(best, 100ms);
 }
 
+TEST_F(ThreadsTest, AnAttemptThatBeganSaysHowLongItHadWaitedForItsRunner) {
+  SupervisorOptions one = options();
+  one.runners = one.max_runners = 1;
+  Supervisor s(one);
+  s.start();
+  Gate held;
+  Gate release;
+  s.supervise([&] {
+    held.open();
+    release.wait();
+  });
+  ASSERT_TRUE(held.wait());
+  const TaskHandle second = s.supervise(sleeps_until_stopped());
+  const auto give_up = std::chrono::steady_clock::now() + Patience;
+  while (second.snapshot().queued < 2ms && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  release.open();
+  while (second.state() == TaskState::Queued && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  const Duration waited = second.snapshot().queued;
+  EXPECT_GE(waited, 2ms);
+  EXPECT_EQ(second.snapshot().queued, waited) << "it waits no more";
+  s.shutdown();
+}
+
 TEST_F(ThreadsTest, TheSnapshotCountsTheRunners) {
   Supervisor s({.runners = 3, .max_runners = 17, .default_observer = false});
   EXPECT_EQ(s.snapshot().runners, 0);

@@ -29,10 +29,10 @@ Supervisor& Scenario::started(SupervisorOptions options) {
   return s;
 }
 
-void Scenario::finish() {
+std::string Scenario::finish() {
   ::testing::internal::CaptureStderr();  // the destructor names those it waits for
   supervisor_.reset();
-  (void)::testing::internal::GetCapturedStderr();
+  return ::testing::internal::GetCapturedStderr();
 }
 
 void Scenario::block(Duration d) {

@@ -36,8 +36,8 @@ class Scenario {
   Supervisor& supervisor() { return *supervisor_; }
   /// make() and start().
   Supervisor& started(SupervisorOptions options = {});
-  /// Destroys the supervisor; before the body's variables that tasks refer to go.
-  void finish();
+  /// Destroys the supervisor; before the body's variables that tasks refer to go. What the destructor wrote on stderr.
+  std::string finish();
 
   /// In a job: blocks it for that long, whatever is requested of it.
   void block(Duration d);
