@@ -1,15 +1,19 @@
 """A copy of the tree in which defects are made, and the tests that are to notice them."""
+import contextlib
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "mutants"
 TREE = WORK / "tree"
 BUILD = WORK / "build"
+MOST_WRITTEN = 64 << 20  # bytes, into one file
 JOBS = os.environ.get("ENGIN_JOBS", str(os.cpu_count()))
 
 # What a layer's mutants are shown, in this order: (target, arguments). Seeds are fixed. What waits for real time comes
@@ -105,14 +109,20 @@ class Tree:
         if name.endswith("_test"):
             command += ["--gtest_fail_fast", "--gtest_brief=1"]
         log = WORK / "log"
-        with log.open("w") as out:
-            process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        with log.open("w") as out, tempfile.TemporaryDirectory(dir=WORK) as scratch:
+            process = subprocess.Popen(
+                command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+                env=os.environ | {"TEST_TMPDIR": scratch + "/"},  # where GoogleTest puts what it captures
+                # One that writes for ever fills no disk.
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN, MOST_WRITTEN)))
             try:
                 status = process.wait(limit)
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)  # with the children that tests have started
-                process.wait()
                 return f"{name}: hangs"
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # with the children that tests have started
+                process.wait()
         if status == 0:
             return None
         for line in log.read_text(errors="replace").splitlines():
