@@ -52,7 +52,7 @@ TimePoint Deadlines::park_until(const Runner& runner) noexcept {
   if (next() == TimePoint::max()) return TimePoint::max();  // who arms one does not count on a runner that sleeps
   const base::Lock lock(mutex_);
   if (keeper_ == nullptr) keeper_ = &runner;
-  if (keeper_ != &runner) return TimePoint::max();
+  if (keeper_ != &runner || stopping_) return TimePoint::max();
   publish_next();
   return next();
 }

@@ -22,7 +22,7 @@ class Runner;
 /// due, if all runners have nothing to do.
 ///
 /// That is the *keeper*: the runner that fired last, or armed what is due next, or was the first to park while there
-/// was none. It parks until the next deadline, and so a job that is due costs one wake-up, not two. It may be busy
+/// was none. It parks until the next deadline, and so a job that is due waits for one wake-up, not two. It may be busy
 /// instead: so the restart scheduler, a thread that runs no job, wakes up `kPatience` after each deadline. Finds it
 /// that what is due still waits, and that nobody looked in that time, it takes over: it fires what is due, at each
 /// deadline to the nanosecond, until a runner keeps time again. It does the same for what a thread armed that is no
@@ -72,7 +72,8 @@ class Deadlines {
   void sleep(const Watch& watch) noexcept;
 
   void start() noexcept;
-  /// From now on nothing begins to fire. What is pending stays pending.
+  /// No batch is begun any more; what is pending stays pending. A runner that is in one finishes it, before the pool
+  /// has stopped it or left it.
   void stop() noexcept;
 
  private:

@@ -18,7 +18,7 @@ class RestartScheduler {
 
   /// Zero, or why there is no thread.
   int start(base::Thread::Options thread) noexcept;
-  /// Ends the thread and joins it. Nothing begins to fire any more, on a runner neither; what is pending stays pending.
+  /// Ends the thread and joins it. See Deadlines::stop for what runners do.
   void stop() noexcept;
 
  private:

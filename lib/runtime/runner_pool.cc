@@ -179,19 +179,20 @@ Job* RunnerPool::try_next(Runner& runner) noexcept {
   return steal(runner);
 }
 
-// Fires timers: the first one's job, and the others go to the runner's own queue.
+// Fires timers: the first one's job; the others go to all, for they are as urgent. Or what `fire` itself has posted: it
+// comes before Fresh too, and before this runner parks or ends.
 Job* RunnerPool::take_due(Runner& runner) noexcept {
   const TimePoint next = deadlines_.next();
   if (next == TimePoint::max()) return nullptr;
   const TimePoint now = base::now();
   if (now < next) return nullptr;
   JobList due = deadlines_.fire_due(now, &runner);
-  Job* const job = due.pop();
-  if (!due.empty()) {
-    runner.local.append(due);
-    tell_of_local_jobs(false);
+  if (Job* job = due.pop()) {
+    post(due, Lane::Ready);
+    return job;
   }
-  return job;
+  if (Job* job = stop_jobs_.pop()) return job;
+  return runner.local.pop();
 }
 
 Job* RunnerPool::steal(Runner& thief) noexcept {

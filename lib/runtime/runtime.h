@@ -31,8 +31,8 @@ enum class Lane : std::uint8_t {
 /// `fire` runs on a runner between two jobs, or on the restart scheduler's thread (in the virtual world: on the thread
 /// that drives it), with no lock of the runtime held; those of different timers may run at the same time. It gets the
 /// tag given when this arming was made, since by the time it runs the timer may have been armed again. It must not run
-/// user code, block, or start a thread. What it returns, if not null, is put into the Ready lane: those of many timers
-/// that are due together in one go, which is cheaper than if each posted its own.
+/// user code, block, or start a thread. It may post; what it returns, if not null, goes the way of the Ready lane:
+/// those of many timers that are due together in one go, which is cheaper than if each posted its own.
 struct Timer {
   using Fire = Job* (*)(Timer&, std::uint32_t tag) noexcept;
   explicit Timer(Fire f) noexcept : fire(f) {}

@@ -381,9 +381,10 @@ runtime::Job* Run::fire(runtime::Timer& base, std::uint32_t tag) noexcept {
   timer.data.touch("a timer");
   timer.state = SimTimer::State::Fired;
   const bool on_a_runner = run.machine_.running().name.rfind("engin/run", 0) == 0;
-  SimJob* const job = timer.job < run.jobs_.size() ? run.make_ready(timer.job, !on_a_runner) : nullptr;
+  const bool posts = timer.index % 2 != 0;  // itself, as for a restart; else it is returned, as when a wait is over
+  SimJob* const job = timer.job < run.jobs_.size() ? run.make_ready(timer.job, !posts || !on_a_runner) : nullptr;
   run.changed();
-  if (job == nullptr || job->plan.lane == Lane::Ready) return job;
+  if (job == nullptr || (job->plan.lane == Lane::Ready && !posts)) return job;
   run.runtime_->post(*job, job->plan.lane);
   return nullptr;
 }

@@ -20,7 +20,7 @@ def main():
     arguments = parser.parse_args()
     patches = [patch for patch in sorted(pathlib.Path(__file__).parent.glob("*.patch"))
                # Those of the lower cut are shown to its own simulator: lower.sh.
-               if not patch.stem.startswith("lower_")
+               if (arguments.check or not patch.stem.startswith("lower_"))
                and (not arguments.names or any(name in patch.stem for name in arguments.names))]
     # Those of one file after one another, so that less has to be built again.
     patches.sort(key=lambda patch: (patched_files(patch), patch.stem))

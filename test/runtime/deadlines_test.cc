@@ -1,7 +1,9 @@
 // Who wakes up for the next timer. No thread, no clock.
 #include "runtime/deadlines.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <deque>
 
 #include <gtest/gtest.h>
@@ -105,6 +107,34 @@ TEST_F(DeadlinesTest, WhoSleepsForACancelledTimerThenSleepsForTheNext) {
   // Earlier than that, though later than the one that was cancelled.
   deadlines_.rearm(first_, at(milliseconds(7)), 0, nullptr);
   EXPECT_EQ(scheduler_sleeps_until(at(milliseconds(5))), at(milliseconds(7)));
+}
+
+TEST_F(DeadlinesTest, ATimerForNeverWakesNobodyAndOneOfThePastIsDueAtOnce) {
+  deadlines_.rearm(first_, TimePoint::max(), 0, &a_);
+  EXPECT_EQ(deadlines_.park_until(a_), kNever);
+  EXPECT_EQ(scheduler_sleeps_until(at({})), kNever);
+  deadlines_.rearm(second_, TimePoint::min(), 0, nullptr);
+  EXPECT_TRUE(deadlines_.watch(at({})).due);
+  deadlines_.fire_due(at({}), nullptr);
+  EXPECT_EQ(deadlines_.pending(), 1U);
+  EXPECT_EQ(scheduler_sleeps_until(at({})), kNever);
+}
+
+TEST_F(DeadlinesTest, WithManyTimersTheKeeperNeverSleepsTooLong) {
+  constexpr int kTimers = 3000;  // prepared ahead of time, in steps
+  std::deque<Silent> many(kTimers);
+  for (int i = 0; i < kTimers; ++i) {
+    deadlines_.rearm(many[static_cast<std::size_t>(i)], at(milliseconds(100) + microseconds(i)), 0, &a_);
+  }
+  TimePoint now = at({});
+  for (std::size_t left = kTimers; left > 0; left = deadlines_.pending()) {
+    const TimePoint next_due = at(milliseconds(100) + microseconds(kTimers - left));  // they fire in order
+    const TimePoint wakes_up = deadlines_.park_until(a_);
+    ASSERT_LE(wakes_up, next_due);
+    now = std::max(now, wakes_up);
+    deadlines_.fire_due(now, &a_);
+  }
+  EXPECT_EQ(deadlines_.park_until(a_), kNever);
 }
 
 TEST_F(DeadlinesTest, OnceStoppedItFiresNothing) {

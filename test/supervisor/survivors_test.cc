@@ -474,6 +474,19 @@ ENGIN_SCENARIO(SmallPromiseTest, TheDestructorNamesTheTasksThatItWaitsFor) {
   EXPECT_THAT(finish(), ::testing::HasSubstr("waits for user code that did not end: one, two\n"));
 }
 
+ENGIN_SCENARIO(SmallPromiseTest, AStragglersEventSaysSinceWhenItWasAskedToStop) {
+  Supervisor& s = started();
+  s.supervise([this] { block(10s); }, {.name = "late", .stop_timeout = 3s});
+  world.run_until_idle();
+  s.shutdown();
+  ASSERT_EQ(count(EventKind::Straggler), 1u);
+  for (const Event& e : log()) {
+    if (e.kind == EventKind::Straggler) {
+      EXPECT_EQ(e.duration, 3s);
+    }
+  }
+}
+
 ENGIN_SCENARIO(SmallPromiseTest, OfTwoThreadsThatGiveTheSameNameOneIsRefused) {
   Supervisor& s = started();
   int refused = 0;
