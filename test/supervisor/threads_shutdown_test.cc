@@ -3,6 +3,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <latch>
 #include <memory>
@@ -63,6 +65,33 @@ TEST_F(ThreadsTest, TheDestructorWithoutShutdownIsAnOrderlyStop) {
     ASSERT_TRUE(runs.wait());
   }
   EXPECT_TRUE(ended);
+}
+
+/// Threads of this process whose names begin so.
+int threads_named(const std::string& begin) {
+  int n = 0;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::getline(std::ifstream(thread.path() / "comm"), name);
+    n += name.rfind(begin, 0) == 0 ? 1 : 0;
+  }
+  return n;
+}
+
+TEST_F(ThreadsTest, TheDestructorLeavesNoThreadBehind) {
+  // A thread gives itself its name, and one that was joined may be listed for a moment.
+  const auto comes_to = [](bool (*enough)(int)) {
+    const auto end = std::chrono::steady_clock::now() + Patience;
+    while (!enough(threads_named("leaves/")) && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    return enough(threads_named("leaves/"));
+  };
+  {
+    Supervisor s({.name = "leaves", .runners = 2, .default_observer = false});
+    s.supervise(sleeps_until_stopped());
+    s.start();
+    EXPECT_TRUE(comes_to([](int n) { return n >= 5; })) << "two runners, control, monitor, timer";
+  }
+  EXPECT_TRUE(comes_to([](int n) { return n == 0; }));
 }
 
 TEST_F(ThreadsTest, ASupervisorThatNeverStartedIsShutDownByWhoeverAsks) {
