@@ -365,6 +365,21 @@ ENGIN_SCENARIO(SmallPromiseTest, WhoIsAskedToStopAtTheDeadlineIsLateSinceThen) {
   }
 }
 
+ENGIN_SCENARIO(SmallPromiseTest, ANewAttemptHasNoDeadlineOfAnEarlierStop) {
+  Supervisor& s = started();
+  TimePoint until{};
+  TaskHandle task = s.supervise([&](std::stop_token) -> Co<> {
+    while (this_task::attempt() == 1 && co_await sleep_for(1h)) {
+    }
+    until = this_task::stop_deadline();
+  });
+  world.run_until_idle();
+  task.restart();
+  EXPECT_EQ(task.wait(), Outcome::Completed);
+  EXPECT_EQ(until, TimePoint::max());
+  s.shutdown();
+}
+
 ENGIN_SCENARIO(SmallPromiseTest, AnAttemptThatRunsHasNoNextOne) {
   Supervisor& s = started();
   TaskHandle task = s.supervise(
@@ -433,7 +448,7 @@ struct SlowObserver final : Observer {
   std::optional<TimePoint> returned;
 };
 
-ENGIN_SCENARIO(SmallPromiseTest, TheDestructorWaitsForAnObserverThatOutlastsTheReport) {
+ENGIN_SCENARIO(SmallPromiseTest, AReportDoesNotChangeWhenTheObserverThatItNamesReturns) {
   const auto observer = std::make_shared<SlowObserver>(*this);
   Supervisor& s = started({.shutdown_timeout = 5s, .observers = {observer}});
   rules.deadline_came = true;
@@ -442,6 +457,21 @@ ENGIN_SCENARIO(SmallPromiseTest, TheDestructorWaitsForAnObserverThatOutlastsTheR
   const ShutdownReport& report = s.shutdown();
   EXPECT_FALSE(report.clean());
   EXPECT_GT(report.undelivered_events, 0u) << "at least the one that it is told now";
+  EXPECT_FALSE(observer->returned);
+  const ShutdownReport before = report;
+  world.advance(1min);
+  EXPECT_TRUE(observer->returned);
+  EXPECT_EQ(report.undelivered_events, before.undelivered_events) << "a report does not change any more";
+  EXPECT_EQ(report.stragglers.size(), before.stragglers.size());
+}
+
+ENGIN_SCENARIO(SmallPromiseTest, TheDestructorWaitsForAnObserverThatOutlastsTheReport) {
+  const auto observer = std::make_shared<SlowObserver>(*this);
+  Supervisor& s = started({.shutdown_timeout = 5s, .observers = {observer}});
+  rules.deadline_came = true;
+  s.supervise(until_stopped());
+  world.run_until_idle();
+  s.shutdown();
   EXPECT_FALSE(observer->returned);
   finish();
   EXPECT_EQ(observer->returned, world.now()) << "and no longer";
