@@ -98,7 +98,15 @@ ENGIN_SCENARIO(LateMomentTest, ADestructorThatHangsIsNamedThoughItsTaskWasRemove
   Supervisor& s = started({.shutdown_timeout = 10s});
   rules.deadline_came = true;
   bool destroyed = false;
-  s.supervise([slow = std::unique_ptr<SlowToGo>(new SlowToGo{this, 30s, &destroyed})] {}, {.name = "slow"});
+  // Of its callable, its retry_if or its hook.
+  auto slow = std::shared_ptr<SlowToGo>(new SlowToGo{this, 30s, &destroyed});
+  if (seed % 3 == 0) {
+    s.supervise([c = std::move(slow)] {}, {.name = "slow"});
+  } else if (seed % 3 == 1) {
+    s.supervise([] {}, {.name = "slow", .retry_if = [c = std::move(slow)](const Failure&) { return true; }});
+  } else {
+    s.supervise([] {}, {.name = "slow", .shutdown_hook = [c = std::move(slow)] {}});
+  }
   world.run_until_idle();
   EXPECT_THAT(s.snapshot().tasks, ::testing::IsEmpty()) << "it has ended, and nobody has its handle";
   s.supervise(until_stopped(), {.name = "slow"});  // its name is free
