@@ -446,6 +446,22 @@ TEST(LateTimerTest, ADelayBeginsWithTheEventThatAnnouncesItThoughTimePassedSince
   }
 }
 
+ENGIN_SCENARIO(LateMomentTest, AHookThatOutlastsItsTaskMayStopItLikeAnybody) {
+  Supervisor& s = started();
+  TaskHandle task;
+  std::optional<StopResult> answer;
+  const auto hook = [&] {
+    block(20s);
+    answer = task.stop();
+  };
+  task = hooked(s.supervise(until_stopped(), {.shutdown_hook = hook, .hook_timeout = 5s}));
+  world.run_until_idle();
+  EXPECT_EQ(task.stop(10s), StopResult::Stopped);
+  world.advance(20s);
+  EXPECT_EQ(answer, StopResult::AlreadyEnded) << "that would wait for nothing, so it is not refused";
+  s.shutdown();
+}
+
 ENGIN_SCENARIO(LateMomentTest, AHookThatTimedOutHasAFreshTokenTheNextTime) {
   Supervisor& s = started();
   rules.by_hand = true;
