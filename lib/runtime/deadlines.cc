@@ -74,7 +74,7 @@ void Deadlines::publish_next() noexcept {
 
 TimePoint Deadlines::latest_watch() const noexcept {
   if (keeper_ == nullptr || next() == TimePoint::max()) return next();
-  return detail::saturating_add(std::max(next(), looked_at_), kPatience);
+  return std::max(detail::saturating_add(next(), kPatience), looked_at_ + kTrust);
 }
 
 bool Deadlines::hasten_watch() noexcept {

@@ -31,12 +31,15 @@ class Runner;
 /// Who arms what is due next never wakes a parked keeper: it becomes the keeper itself, or the scheduler does. So,
 /// while a timer is pending that is due at T,
 ///   - either there is a keeper, and it is awake or sleeps until T at most, and the scheduler until T + kPatience at
-///     most, or kPatience after the last look;
+///     most, or kTrust after the last look;
 ///   - or there is none, and the scheduler sleeps until T at most.
 class Deadlines {
  public:
   /// So late is a timer at most whose keeper is held up, plus the time to wake a thread or two.
   static constexpr Duration kPatience = std::chrono::microseconds(100);
+  /// The same for timers that follow closely on one another: so long after a look nobody asks whether there was another
+  /// one. Else the scheduler would take a processor from the runner every 100 us, for as long as it takes to be woken.
+  static constexpr Duration kTrust = std::chrono::microseconds(500);
 
   Deadlines() = default;
   Deadlines(const Deadlines&) = delete;

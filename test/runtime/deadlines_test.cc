@@ -87,7 +87,7 @@ TEST_F(DeadlinesTest, ARunnerThatIsBehindButAtItIsLeftAlone) {
   EXPECT_GT(deadlines_.pending(), 0U);
   const Deadlines::Watch watch = deadlines_.watch(at(milliseconds(5)) + Deadlines::kPatience);
   EXPECT_FALSE(watch.due);
-  EXPECT_EQ(watch.until, look + Deadlines::kPatience);
+  EXPECT_EQ(watch.until, look + Deadlines::kTrust);
 }
 
 TEST_F(DeadlinesTest, AKeeperThatEndsLeavesItToTheScheduler) {
