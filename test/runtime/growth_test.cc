@@ -326,8 +326,13 @@ TEST_P(GrowthTest, BehindSixtyFourStopJobsThatBlockTheControlRunnerTakesTheNext)
   post_waiting(runtime, 64, kPlain, Lane::Stop);
   ASSERT_TRUE(begun_.reaches(GetParam() + 64));
   Gate last;
-  runtime.post(kPlain, Lane::Stop, [&] { last.open(); });
+  char name[16] = {};
+  runtime.post(kPlain, Lane::Stop, [&] {
+    pthread_getname_np(pthread_self(), name, sizeof name);
+    last.open();
+  });
   EXPECT_TRUE(last.wait());
+  EXPECT_STREQ(name, "engin/control");
   release_.open();
   ASSERT_TRUE(ended_.reaches(GetParam() + 64));
 }

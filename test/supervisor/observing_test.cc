@@ -330,6 +330,31 @@ ENGIN_SCENARIO(StopTokenTest, FiresWhenShutdownBeginsBeforeTheHooks) {
   EXPECT_TRUE(s.stop_token().stop_requested());
 }
 
+ENGIN_SCENARIO(StopIgnoredTest, EachAttemptThatDoesIsReported) {
+  Supervisor& s = started();
+  rules.by_hand = true;
+  bool give_in = false;
+  const TaskHandle task = s.supervise(
+      [&]() -> Co<> {
+        while (!give_in) (void)co_await sleep_for(1h);
+      },
+      {.name = "t"});
+  for (std::size_t attempt = 1; attempt <= 2; ++attempt) {
+    give_in = false;
+    world.run_steps(10);
+    task.request_stop();
+    world.run_steps(10'000);
+    EXPECT_EQ(count(EventKind::StopIgnored, "t"), attempt);
+    give_in = true;
+    EXPECT_EQ(task.wait(), Outcome::Stopped);
+    give_in = false;
+    if (attempt == 1) {
+      EXPECT_EQ(task.restart(), RestartResult::Started);
+    }
+  }
+  s.shutdown();
+}
+
 ENGIN_SCENARIO(StopIgnoredTest, AnAttemptThatAwaitsOnAfterItsStopIsReportedAndOthersGoOn) {
   Supervisor& s = started();
   bool give_in = false;

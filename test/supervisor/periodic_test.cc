@@ -1,4 +1,5 @@
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -128,6 +129,21 @@ TEST_P(PeriodicTest, UnderRetryALimitCountsFailedCalls) {
   EXPECT_EQ(calls, Times({0s, 1s, 2s, 3s}));
   EXPECT_EQ(task.state(), TaskState::GaveUp);
   EXPECT_EQ(task.snapshot().failed, 4U);
+}
+
+TEST_P(PeriodicTest, UnderRetryEachFailedCallIsAskedAbout) {
+  std::vector<std::string> asked;
+  int failures = 0;
+  const auto fails_until_third = [&](const Failure& f) {
+    asked.push_back(f.message());
+    return f.message() != "3";
+  };
+  const TaskHandle task =
+      s.supervise(every(1s, [&] { throw std::runtime_error(std::to_string(++failures)); }),
+                  {.on_exception = OnException::Retry, .retry_if = fails_until_third, .backoff = Backoff::immediate()});
+  world.advance(5s);
+  EXPECT_EQ(asked, (std::vector<std::string>{"1", "2", "3"}));
+  EXPECT_TRUE(is_ended(task.state()));
 }
 
 TEST_P(PeriodicTest, UnderShutdownAFailedCallShutsDown) {

@@ -504,6 +504,31 @@ ENGIN_SCENARIO(SmallPromiseTest, TheDestructorNamesTheTasksThatItWaitsFor) {
   EXPECT_THAT(finish(), ::testing::HasSubstr("waits for user code that did not end: one, two\n"));
 }
 
+ENGIN_SCENARIO(SmallPromiseTest, AnObserverThatWouldWaitForItselfIsToldSo) {
+  struct Waits final : Observer {
+    void on_event(const Event& e) override {
+      if (e.kind != EventKind::ShutdownBegan) return;
+      try {
+        supervisor->wait_all();
+      } catch (const WouldDeadlock& error) {
+        text = error.what();
+      }
+    }
+    Supervisor* supervisor = nullptr;
+    std::string text;
+  };
+  const auto observer = std::make_shared<Waits>();
+  Supervisor& s = make({.observers = {observer}});
+  observer->supervisor = &s;
+  s.start();
+  s.supervise(until_stopped());
+  world.run_until_idle();
+  s.shutdown();
+  EXPECT_THAT(
+      observer->text,
+      ::testing::HasSubstr("called in an observer or stop callback of the same supervisor would wait for itself"));
+}
+
 ENGIN_SCENARIO(SmallPromiseTest, AStragglersEventSaysSinceWhenItWasAskedToStop) {
   Supervisor& s = started();
   s.supervise([this] { block(10s); }, {.name = "late", .stop_timeout = 3s});
