@@ -335,20 +335,26 @@ TEST_F(ThreadsTest, AnObserverThatBlocksForEverDoesNotKeepShutdownFromReturning)
    public:
     explicit Blocks(Gate& release) : release_(release) {}
     void on_event(const Event& e) override {
-      if (e.kind == EventKind::StopRequested || e.kind == EventKind::ShutdownBegan) release_.wait();
+      if (e.kind != EventKind::StopRequested && e.kind != EventKind::ShutdownBegan) return;
+      entered.open();
+      release_.wait();
     }
+    Gate entered;
     Gate& release_;
   };
   Gate release;
   SupervisorOptions o = options();
-  o.observers.push_back(std::make_shared<Blocks>(release));
-  o.shutdown_timeout = 300ms;
+  const auto observer = std::make_shared<Blocks>(release);
+  o.observers.push_back(observer);
+  o.shutdown_timeout = 1s;
   Supervisor s(o);
   const TaskHandle task = s.supervise(sleeps_until_stopped());
   s.start();
   const auto begun = std::chrono::steady_clock::now();
+  s.request_shutdown();
+  EXPECT_TRUE(observer->entered.wait());  // one that a loaded machine calls too late is not named
   const ShutdownReport& report = s.shutdown();
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, 300ms + 5s);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 1s + 5s);
   EXPECT_FALSE(report.clean());
   bool named = false;
   for (const Straggler& straggler : report.stragglers) named = named || straggler.what == "observer";
