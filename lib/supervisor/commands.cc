@@ -59,6 +59,7 @@ void Task::shut_down(TimePoint now, TimePoint limit, Posts* together) noexcept {
 }
 
 RestartResult Task::restart() {
+  std::unique_ptr<Failure> old_attached;  // the user's, so destroyed outside the lock
   Section section(*this);
   const TimePoint now = core_.runtime().now();
   switch (react(Command::Restart, state_, gone_ || core_.shutting_down())) {
@@ -96,7 +97,7 @@ RestartResult Task::restart() {
       hook_result_ = HookResult::None;
       end_event_ = TaskEvent::EndStopped;
       reset_delays();
-      attached_.reset();
+      old_attached = std::move(attached_);
       core_.task_started_again();
       schedule(now, section);
       return RestartResult::Started;

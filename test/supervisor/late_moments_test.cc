@@ -303,6 +303,41 @@ TEST(LateMomentSeedsTest, AStopJobThatComesLateAsksNoNewerAttemptAgain) {
   }
 }
 
+TEST(LateMomentSeedsTest, WhatAStoppedAttemptThrewMayLookAtItsTaskWhenThatIsRestarted) {
+  struct Looks {
+    Looks(TaskHandle& t, int& n) : task(t), looked(n) {}
+    Looks(const Looks&) = delete;
+    Looks& operator=(const Looks&) = delete;
+    ~Looks() {
+      (void)task.snapshot();
+      ++looked;
+    }
+    TaskHandle& task;
+    int& looked;
+  };
+  for (std::uint64_t seed = 1; seed <= Seeds; ++seed) {
+    testing::VirtualRuntime world(seed);
+    Supervisor s({.default_observer = false, .runtime = world});  // no observer: events hold what they tell of
+    s.start();
+    TaskHandle task;
+    int looked = 0;
+    task = s.supervise([&] {
+      while (this_task::sleep_for(1h)) {
+      }
+      if (this_task::attempt() == 1) throw std::make_shared<Looks>(task, looked);
+    });
+    world.run_until_idle();
+    EXPECT_EQ(task.stop(1s), StopResult::Stopped);
+    EXPECT_EQ(looked, 0) << "kept for who asks";
+    EXPECT_EQ(task.restart(), RestartResult::Started);
+    world.run_until_idle();
+    EXPECT_EQ(looked, 1);
+    EXPECT_EQ(task.stop(1s), StopResult::Stopped);
+    EXPECT_FALSE(task.wait().failure()) << "that was the attempt before";
+    s.shutdown();
+  }
+}
+
 ENGIN_SCENARIO(LateMomentTest, TheSupervisorsTokenFiresBeforeAnyHook) {
   Supervisor& s = started();
   int hooks = 0;

@@ -154,6 +154,7 @@ TEST_F(ThreadsTest, WithAllRunnersHeldTheSnapshotSaysWhoHoldsThemAndWhoWaitsAndS
     const SupervisorSnapshot seen = s.snapshot();
     EXPECT_THAT(seen.holders, ::testing::ElementsAre("first", "second"));
     EXPECT_THAT(seen.waiting, ::testing::ElementsAre("third"));
+    for (const TaskSnapshot& t : seen.tasks) EXPECT_EQ(t.waits_for, t.name == "third" ? "first, second" : "") << t.name;
     EXPECT_THAT(third.snapshot().explain(), ::testing::HasSubstr("waiting for a runner"));
     const ShutdownReport& report = s.shutdown();
     EXPECT_TRUE(report.clean()) << report;
