@@ -529,6 +529,17 @@ ENGIN_SCENARIO(SmallPromiseTest, AnObserverThatWouldWaitForItselfIsToldSo) {
       ::testing::HasSubstr("called in an observer or stop callback of the same supervisor would wait for itself"));
 }
 
+ENGIN_SCENARIO(SmallPromiseTest, ATaskWhoseEndShutsDownHasEndedBeforeSoItsHookIsNotDue) {
+  Supervisor& s = started();
+  int hooks = 0;
+  TaskOptions options{.on_return = OnReturn::Shutdown, .shutdown_hook = [&] { ++hooks; }};
+  const TaskHandle task =
+      seed % 2 == 0 ? s.supervise([] {}, std::move(options)) : s.supervise(throws(), std::move(options));
+  ASSERT_NE(s.wait_for(1min), nullptr);
+  EXPECT_EQ(hooks, 0);
+  EXPECT_EQ(task.wait(), seed % 2 == 0 ? Outcome::Completed : Outcome::Failed);
+}
+
 ENGIN_SCENARIO(SmallPromiseTest, AStragglersEventSaysSinceWhenItWasAskedToStop) {
   Supervisor& s = started();
   s.supervise([this] { block(10s); }, {.name = "late", .stop_timeout = 3s});
