@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
-#include <deque>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -182,71 +181,6 @@ TEST_P(ThreadedRuntimeTest, OthersReadyTellsWhetherAJobWaits) {
     checked.open();
   });
   EXPECT_TRUE(checked.wait());
-}
-
-/// A timer whose job is returned, or posted, by its `fire`.
-struct JobTimer : Timer {
-  JobTimer(Runtime& r, Job& j, bool p) : Timer(&JobTimer::fired), runtime(r), job(j), posts(p) {}
-  static Job* fired(Timer& timer, std::uint32_t /*tag*/) noexcept {
-    auto& self = static_cast<JobTimer&>(timer);
-    if (!self.posts) return &self.job;
-    self.runtime.post(self.job, Lane::Ready);
-    return nullptr;
-  }
-  Runtime& runtime;
-  Job& job;
-  const bool posts;
-};
-
-TEST(RunnerTimersTest, WhatIsDueGoesBeforeABacklogOfNewCallables) {
-  for (const bool posts : {false, true}) {
-    TestRuntime runtime(ThreadedOptions{.runners = 1, .max_runners = 1});
-    std::vector<int> order;  // one runner
-    Count ran;
-    const auto notes = [&](int n) {
-      return [&, n] {
-        order.push_back(n);
-        ran.add();
-      };
-    };
-    JobTimer timer(*runtime, runtime.make(kStep, notes(1)), posts);
-    runtime.post(kPlain, Lane::Fresh, [&] { runtime->arm(timer, Clock::now(), 0); });
-    runtime.post(kPlain, Lane::Fresh, notes(2));
-    runtime.start();
-    ASSERT_TRUE(ran.reaches(2));
-    runtime.stop();
-    EXPECT_EQ(order, (std::vector<int>{1, 2})) << (posts ? "posted" : "returned");
-  }
-}
-
-TEST(RunnerTimersTest, WhatIsDueTogetherDoesNotQueueBehindAllThatItsRunnerHas) {
-  constexpr int kSteps = 1000;
-  constexpr int kTimers = 8;
-  TestRuntime runtime(ThreadedOptions{.runners = 1, .max_runners = 1});
-  std::deque<JobTimer> timers;
-  Count all;
-  int steps = 0;  // one runner
-  int steps_before_the_last_timer = 0;
-  for (int i = 0; i < kTimers; ++i) {
-    Job& job = runtime.make(kStep, [&] {
-      steps_before_the_last_timer = steps;
-      all.add();
-    });
-    timers.emplace_back(*runtime, job, false);
-  }
-  runtime.post(kPlain, Lane::Ready, [&] {
-    for (int i = 0; i < kSteps; ++i) {
-      runtime.post(kStep, Lane::Ready, [&] {
-        ++steps;
-        all.add();
-      });
-    }
-    for (JobTimer& timer : timers) runtime->arm(timer, Clock::now(), 0);
-  });
-  runtime.start();
-  ASSERT_TRUE(all.reaches(kSteps + kTimers));
-  runtime.stop();
-  EXPECT_LT(steps_before_the_last_timer, kSteps / 2);
 }
 
 TEST_P(ThreadedRuntimeTest, ATimerFiresThoughTheRunnerThatArmedItIsBusy) {
