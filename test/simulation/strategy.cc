@@ -117,21 +117,18 @@ std::size_t Replay::next(std::span<const std::uint64_t> who, bool first_runs) {
 Picks shortest(Picks picks, const std::function<bool(const Picks&)>& fails, std::size_t most_runs) {
   std::size_t runs = 0;
   const auto still_fails = [&](const Picks& candidate) { return runs++ < most_runs && fails(candidate); };
-  const auto drop_zeroes = [](Picks& p) {
-    while (!p.empty() && p.back() == 0) p.pop_back();
-  };
-  drop_zeroes(picks);
-  // The end: by halves of what is left to try.
-  for (std::size_t step = picks.size() / 2; step > 0 && runs < most_runs;) {
-    Picks candidate(picks.begin(), picks.end() - static_cast<std::ptrdiff_t>(std::min(step, picks.size())));
-    drop_zeroes(candidate);
-    if (still_fails(candidate)) {
-      picks = std::move(candidate);
-      step = std::min(step, picks.size());
-    } else {
-      step /= 2;
+  // The end, also where it is zero: beyond it, a replay goes on by other rules. By halves of what is left to try.
+  const auto cut_off = [&](std::size_t step) {
+    while (step > 0 && runs < most_runs) {
+      Picks candidate(picks.begin(), picks.end() - static_cast<std::ptrdiff_t>(std::min(step, picks.size())));
+      if (!picks.empty() && still_fails(candidate)) {
+        picks = std::move(candidate);
+      } else {
+        step /= 2;
+      }
     }
-  }
+  };
+  cut_off((picks.size() + 1) / 2);
   // The middle: pieces of those that are not zero.
   bool smaller = true;
   while (smaller && runs < most_runs) {
@@ -147,8 +144,6 @@ Picks shortest(Picks picks, const std::function<bool(const Picks&)>& fails, std:
         for (std::size_t i = from; i < std::min(from + piece, set.size()); ++i) {
           changes |= std::exchange(candidate[set[i]], 0) != 0;
         }
-        drop_zeroes(candidate);
-        candidate.resize(picks.size());
         if (changes && still_fails(candidate)) {
           picks = std::move(candidate);
           smaller = true;
@@ -156,7 +151,7 @@ Picks shortest(Picks picks, const std::function<bool(const Picks&)>& fails, std:
       }
     }
   }
-  drop_zeroes(picks);
+  cut_off((picks.size() + 1) / 2);
   return picks;
 }
 

@@ -66,6 +66,18 @@ TEST(ShortestTest, KeepsWhatTheFailureNeeds) {
   EXPECT_EQ(text_of({0, 0, 2, 1}), "0*2 2 1");
 }
 
+// Beyond the end of its list Replay takes turns, so zeroes at the end are not nothing.
+TEST(ShortestTest, WhatItGivesWasSeenToFail) {
+  Picks picks(400, 1);
+  for (std::size_t i = 250; i < picks.size(); ++i) picks[i] = 0;
+  const auto fails = [](const Picks& p) { return p.size() > 300 && p[17] != 0; };
+  const Picks plainest = shortest(picks, fails, 1000);
+  EXPECT_TRUE(fails(plainest));
+  EXPECT_EQ(plainest.size(), 301U);
+  EXPECT_EQ(std::accumulate(plainest.begin(), plainest.end(), 0U), 1U);
+  for (std::size_t most_runs = 0; most_runs < 40; ++most_runs) EXPECT_TRUE(fails(shortest(picks, fails, most_runs)));
+}
+
 TEST(ReplayTest, GoesOnWithZeroWhereTheListEnds) {
   Replay strategy({2, 1});
   EXPECT_EQ(strategy.next(kWho, true), 2U);
