@@ -45,7 +45,8 @@ class Deadlines {
   Deadlines(const Deadlines&) = delete;
   Deadlines& operator=(const Deadlines&) = delete;
 
-  // --- Any thread, also from `fire`. `here`: the runner that the calling thread is, or null. ---
+  // --- Any thread, also from `fire`. `here`: the runner that the calling thread is, if it takes jobs of
+  // all kinds; else null. ---
 
   /// Cancels it first; what cancel() says.
   bool rearm(Timer& timer, TimePoint due, std::uint32_t tag, const Runner* here) noexcept;

@@ -21,13 +21,18 @@ void Task::start(TimePoint now, Posts* together) noexcept {
 
 /// Hands the next attempt to the ready queue.
 void Task::schedule(TimePoint now, Section& section) {
+  const bool plain = !body_->ops->coroutine && series_ == nullptr;
+  if (make_ready(now, section)) section.post(strand_.job, plain && attempt_ == 0 ? Lane::Fresh : Lane::Ready);
+}
+
+/// The next attempt is due. True: the caller puts its job into the ready queue.
+bool Task::make_ready(TimePoint now, Section& section) {
   move_to(TaskEvent::Post, now, section);
-  if (queued_) return;  // the job still stands in the queue since an earlier call
+  if (queued_) return false;  // the job still stands in the queue since an earlier call
   queued_ = true;
   strand_.purpose = Strand::Purpose::Begin;
   ref();
-  const bool plain = !body_->ops->coroutine && series_ == nullptr;
-  section.post(strand_.job, plain && attempt_ == 0 ? Lane::Fresh : Lane::Ready);
+  return true;
 }
 
 void Task::run_body(runtime::Job& job) noexcept {

@@ -178,12 +178,12 @@ void Task::set_limit(Strand& strand, TimePoint due) {
 runtime::Job* Task::strand_due(runtime::Timer& timer, std::uint32_t tag) noexcept {
   Strand& strand = Strand::of(timer);
   Task& task = strand.task();
-  bool resume = false;
+  bool ready = false;
   {
     Section section(task);
     if (strand.timer_armed && timer.tag == tag) {  // else it has been set anew meanwhile
       strand.timer_armed = false;
-      if (strand.wait_due <= timer.due) resume = task.wait_is_over(strand, section);
+      if (strand.wait_due <= timer.due) ready = task.wait_is_over(strand, section);
       if (strand.limit <= timer.due) {
         strand.limit = TimePoint::max();
         const TimePoint now = task.core_.runtime().now();
@@ -192,11 +192,11 @@ runtime::Job* Task::strand_due(runtime::Timer& timer, std::uint32_t tag) noexcep
       task.set_timer(strand);
     }
   }
-  task.unref();                           // frees memory at most: what is the user's went when the task was disposed of
-  return resume ? &strand.job : nullptr;  // whose attempt, or hook, holds another reference
+  task.unref();                          // frees memory at most: what is the user's went when the task was disposed of
+  return ready ? &strand.job : nullptr;  // whose attempt or hook, or that it is queued, holds another reference
 }
 
-/// True: the caller resumes the strand.
+/// True: the caller puts the strand's job into the ready queue.
 bool Task::wait_is_over(Strand& strand, Section& section) {
   strand.wait_due = TimePoint::max();
   if (strand.parked) {
@@ -205,10 +205,8 @@ bool Task::wait_is_over(Strand& strand, Section& section) {
     if (strand.waits_on != nullptr) strand.waits_on->result = Wait::Result::TimedOut;
     return true;
   }
-  if ((state_ == TaskState::Backoff || state_ == TaskState::CoolingDown) && !core_.shutting_down()) {
-    schedule(core_.runtime().now(), section);
-  }
-  return false;
+  const bool rests = state_ == TaskState::Backoff || state_ == TaskState::CoolingDown;
+  return rests && !core_.shutting_down() && make_ready(core_.runtime().now(), section);
 }
 
 }  // namespace engin::detail

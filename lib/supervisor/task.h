@@ -273,6 +273,7 @@ class Task {
   void shut_all_down(ShutdownCause::Kind kind, Section& section, std::string_view reason = {})
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void schedule(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool make_ready(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   Duration next_delay(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   Standing standing() const noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   bool stop_begun() const noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);

@@ -381,7 +381,8 @@ runtime::Job* Run::fire(runtime::Timer& base, std::uint32_t tag) noexcept {
   timer.data.touch("a timer");
   timer.state = SimTimer::State::Fired;
   const bool on_a_runner = run.machine_.running().name.rfind("engin/run", 0) == 0;
-  const bool posts = timer.index % 2 != 0;  // itself, as for a restart; else it is returned, as when a wait is over
+  const bool posts =
+      timer.index % 2 != 0;  // itself, as where a stop ends a wait; else it is returned, as when that is over
   SimJob* const job = timer.job < run.jobs_.size() ? run.make_ready(timer.job, !posts || !on_a_runner) : nullptr;
   run.changed();
   if (job == nullptr || (job->plan.lane == Lane::Ready && !posts)) return job;
