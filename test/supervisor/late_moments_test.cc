@@ -549,15 +549,21 @@ ENGIN_SCENARIO(LateMomentTest, ACoroutineHookThatTimedOutWaitsAgainTheNextTime) 
   s.shutdown();
 }
 
+/// A task that straggles since a restart: for an hour, as its hook will, which may take five seconds.
+TaskHandle straggles_since_a_restart(Scenario& scenario, Hook hook) {
+  scenario.rules.by_hand = true;
+  TaskHandle task = scenario.hooked(scenario.supervisor().supervise(
+      [&scenario] { scenario.block(1h); }, {.shutdown_hook = std::move(hook), .hook_timeout = 5s, .stop_timeout = 2s}));
+  scenario.world.run_until_idle();
+  task.restart();
+  scenario.world.advance(2s);
+  EXPECT_EQ(task.state(), TaskState::Straggling);
+  return task;
+}
+
 ENGIN_SCENARIO(LateMomentTest, WhoStopsAStragglerIsAnsweredWhenItsHookHasTimedOut) {
   Supervisor& s = started();
-  rules.by_hand = true;
-  auto task = hooked(s.supervise([this] { block(1h); },
-                                 {.shutdown_hook = [this] { block(1h); }, .hook_timeout = 5s, .stop_timeout = 2s}));
-  world.run_until_idle();
-  task.restart();
-  world.advance(2s);
-  ASSERT_EQ(task.state(), TaskState::Straggling);
+  const TaskHandle task = straggles_since_a_restart(*this, [this] { block(1h); });
   std::optional<StopResult> answer;
   s.supervise([&] { answer = task.stop(); });
   world.advance(4s);
@@ -570,17 +576,10 @@ ENGIN_SCENARIO(LateMomentTest, WhoStopsAStragglerIsAnsweredWhenItsHookHasTimedOu
 
 ENGIN_SCENARIO(LateMomentTest, WhoStopsAStragglerDoesNotWaitForTheCallbacksOfItsHooksToken) {
   Supervisor& s = started();
-  rules.by_hand = true;
-  const auto hook = [this](std::stop_token stop) {
+  const TaskHandle task = straggles_since_a_restart(*this, [this](std::stop_token stop) {
     const std::stop_callback hangs(stop, [this] { block(1h); });
     block(1h);
-  };
-  auto task =
-      hooked(s.supervise([this] { block(1h); }, {.shutdown_hook = hook, .hook_timeout = 5s, .stop_timeout = 2s}));
-  world.run_until_idle();
-  task.restart();
-  world.advance(2s);
-  ASSERT_EQ(task.state(), TaskState::Straggling);
+  });
   std::optional<StopResult> answer;
   s.supervise([&] { answer = task.stop(); });
   world.advance(5s);

@@ -283,24 +283,29 @@ TEST_F(ThreadsTest, TheSupervisorsOwnEventsAreToldOneAtATimeAtTheDeadlineToo) {
 TEST_F(ThreadsTest, AnAbandonedObserverOfASupervisorWithoutTasksIsTheLastToGo) {
   class Blocks final : public Observer {
    public:
-    Blocks(std::shared_ptr<Gate> release, std::shared_ptr<Gate> gone)
-        : release_(std::move(release)), gone_(std::move(gone)) {}
+    Blocks(std::shared_ptr<Gate> entered, std::shared_ptr<Gate> release, std::shared_ptr<Gate> gone)
+        : entered_(std::move(entered)), release_(std::move(release)), gone_(std::move(gone)) {}
     ~Blocks() override { gone_->open(); }
     void on_event(const Event& e) override {
-      if (e.kind == EventKind::ShutdownBegan) release_->wait();
+      if (e.kind != EventKind::ShutdownBegan) return;
+      entered_->open();
+      release_->wait();
     }
 
    private:
-    const std::shared_ptr<Gate> release_, gone_;
+    const std::shared_ptr<Gate> entered_, release_, gone_;
   };
+  const auto entered = std::make_shared<Gate>();
   const auto release = std::make_shared<Gate>();
   const auto gone = std::make_shared<Gate>();
   {
-    Supervisor s({.shutdown_timeout = 50ms,
+    Supervisor s({.shutdown_timeout = 1s,
                   .on_straggler = OnStraggler::Abandon,
-                  .observers = {std::make_shared<Blocks>(release, gone)},
+                  .observers = {std::make_shared<Blocks>(entered, release, gone)},
                   .default_observer = false});
     s.start();
+    s.request_shutdown();
+    EXPECT_TRUE(entered->wait());  // one that a loaded machine calls too late is not named
     const ShutdownReport& report = s.shutdown();
     ASSERT_EQ(report.stragglers.size(), 1u);
     EXPECT_EQ(report.stragglers[0].what, "observer");
