@@ -47,92 +47,6 @@ ENGIN_SCENARIO(LateMomentTest, AStoppedTaskThatIsStartedAgainFailsLikeAnyOther) 
   s.shutdown();
 }
 
-ENGIN_SCENARIO(LateMomentTest, WhatARemovedTaskCapturedIsDestroyedOnARunner) {
-  struct Watch {
-    runtime::VirtualWorld* world;
-    std::optional<bool>* inside;
-    ~Watch() { *inside = world->inside(); }
-  };
-  Supervisor& s = started();
-  std::optional<bool> inside;
-  auto task = s.supervise([watch = std::make_unique<Watch>(Watch{&world.world(), &inside})] {});
-  inside.reset();
-  task.wait();
-  EXPECT_TRUE(task.remove());
-  world.run_until_idle();
-  EXPECT_EQ(inside, std::optional(true)) << "and while there is a handle";
-  s.shutdown();
-}
-
-ENGIN_SCENARIO(LateMomentTest, ShutdownWaitsForTheDestructorsOfWhatEndedLongAgo) {
-  struct Slow {
-    Scenario* scenario;
-    bool* destroyed;
-    ~Slow() {
-      scenario->block(3s);
-      *destroyed = true;
-    }
-  };
-  Supervisor& s = started();
-  bool destroyed = false;
-  auto task = s.supervise([slow = std::unique_ptr<Slow>(new Slow{this, &destroyed})] {});
-  task.wait();
-  const ShutdownReport& report = s.shutdown();
-  EXPECT_TRUE(destroyed);
-  EXPECT_TRUE(report.clean());
-  EXPECT_EQ(report.duration, 3s);
-}
-
-/// Takes its time to be destroyed.
-struct SlowToGo {
-  Scenario* scenario;
-  Duration time;
-  bool* destroyed;
-  ~SlowToGo() {
-    scenario->block(time);
-    *destroyed = true;
-  }
-};
-
-ENGIN_SCENARIO(LateMomentTest, ADestructorThatHangsIsNamedThoughItsTaskWasRemoved) {
-  Supervisor& s = started({.shutdown_timeout = 10s});
-  rules.deadline_came = true;
-  bool destroyed = false;
-  // Of its callable, its retry_if or its hook.
-  auto slow = std::shared_ptr<SlowToGo>(new SlowToGo{this, 30s, &destroyed});
-  if (seed % 3 == 0) {
-    s.supervise([c = std::move(slow)] {}, {.name = "slow"});
-  } else if (seed % 3 == 1) {
-    s.supervise([] {}, {.name = "slow", .retry_if = [c = std::move(slow)](const Failure&) { return true; }});
-  } else {
-    s.supervise([] {}, {.name = "slow", .shutdown_hook = [c = std::move(slow)] {}});
-  }
-  world.run_until_idle();
-  EXPECT_THAT(s.snapshot().tasks, ::testing::IsEmpty()) << "it has ended, and nobody has its handle";
-  s.supervise(until_stopped(), {.name = "slow"});  // its name is free
-  const ShutdownReport& report = s.shutdown();
-  EXPECT_EQ(report.duration, 10s);
-  EXPECT_EQ(report.tasks_total, 1u);
-  ASSERT_EQ(report.stragglers.size(), 1u);
-  EXPECT_EQ(report.stragglers[0].name, "slow");
-  EXPECT_EQ(report.stragglers[0].what, "destructor");
-  finish();
-  EXPECT_TRUE(destroyed) << "OnStraggler::Wait";
-}
-
-ENGIN_SCENARIO(LateMomentTest, WhatAnOverdueHookCapturedIsDestroyedBeforeTheSupervisor) {
-  Supervisor& s = started({.shutdown_timeout = 10s});
-  rules.deadline_came = true;
-  bool destroyed = false;
-  hooked(s.supervise(
-      until_stopped(),
-      {.shutdown_hook = [this, slow = std::shared_ptr<SlowToGo>(new SlowToGo{this, 3s, &destroyed})] { block(20s); }}));
-  world.run_until_idle();
-  s.shutdown();
-  finish();
-  EXPECT_TRUE(destroyed);
-}
-
 ENGIN_SCENARIO(LateMomentTest, WhoFailsLateIsNamedThoughItEndedStopped) {
   Supervisor& s = started({.stop_order = StopOrder::Reverse});
   periodic(s.supervise(every(1s, [] { throw std::runtime_error("broken"); }),
@@ -216,20 +130,6 @@ ENGIN_SCENARIO(LateMomentTest, WhyATaskRestsIsTold) {
   s.shutdown();
 }
 
-TEST(VirtualRuntimeTest, AHandleMayOutliveIt) {
-  TaskHandle task;
-  {
-    testing::VirtualRuntime world;
-    Supervisor s({.default_observer = false, .runtime = world});
-    task = s.supervise([] {});
-    s.start();
-    world.run_until_idle();
-  }
-  EXPECT_EQ(task.snapshot().state, TaskState::Completed);
-  EXPECT_EQ(task.restart(), RestartResult::Refused);
-  EXPECT_FALSE(task.wait_ready(1ms));
-}
-
 ENGIN_SCENARIO(LateMomentTest, ATaskEndsWhenItsStopCallbacksHaveReturned) {
   Supervisor& s = started();
   std::optional<std::stop_callback<std::function<void()>>> callback;  // outlives the attempt that it belongs to
@@ -303,41 +203,6 @@ TEST(LateMomentSeedsTest, AStopJobThatComesLateAsksNoNewerAttemptAgain) {
   }
 }
 
-TEST(LateMomentSeedsTest, WhatAStoppedAttemptThrewMayLookAtItsTaskWhenThatIsRestarted) {
-  struct Looks {
-    Looks(TaskHandle& t, int& n) : task(t), looked(n) {}
-    Looks(const Looks&) = delete;
-    Looks& operator=(const Looks&) = delete;
-    ~Looks() {
-      (void)task.snapshot();
-      ++looked;
-    }
-    TaskHandle& task;
-    int& looked;
-  };
-  for (std::uint64_t seed = 1; seed <= Seeds; ++seed) {
-    testing::VirtualRuntime world(seed);
-    Supervisor s({.default_observer = false, .runtime = world});  // no observer: events hold what they tell of
-    s.start();
-    TaskHandle task;
-    int looked = 0;
-    task = s.supervise([&] {
-      while (this_task::sleep_for(1h)) {
-      }
-      if (this_task::attempt() == 1) throw std::make_shared<Looks>(task, looked);
-    });
-    world.run_until_idle();
-    EXPECT_EQ(task.stop(1s), StopResult::Stopped);
-    EXPECT_EQ(looked, 0) << "kept for who asks";
-    EXPECT_EQ(task.restart(), RestartResult::Started);
-    world.run_until_idle();
-    EXPECT_EQ(looked, 1);
-    EXPECT_EQ(task.stop(1s), StopResult::Stopped);
-    EXPECT_FALSE(task.wait().failure()) << "that was the attempt before";
-    s.shutdown();
-  }
-}
-
 ENGIN_SCENARIO(LateMomentTest, TheSupervisorsTokenFiresBeforeAnyHook) {
   Supervisor& s = started();
   int hooks = 0;
@@ -350,52 +215,6 @@ ENGIN_SCENARIO(LateMomentTest, TheSupervisorsTokenFiresBeforeAnyHook) {
   world.world().interrupt(0);
   EXPECT_EQ(hooks_before, 0);
   EXPECT_EQ(hooks, 3);
-}
-
-TEST(LateMomentTest, AtAnyMomentOfTheStartAnotherThreadMayStopAndRemoveTheTasks) {
-  /// Lets the first one go until it is at its n-th lock, and then all others before it.
-  struct LaterAtLock final : runtime::Chooser {
-    explicit LaterAtLock(int the_lock) : lock(the_lock) {}
-    std::size_t choose(std::size_t) override { return 0; }
-    std::size_t next(absl::Span<const std::uint64_t> who) override {
-      if (first == 0) first = who[0];
-      const bool has_turn = locks < lock;
-      for (std::size_t i = 0; i < who.size(); ++i) {
-        if ((who[i] == first) == has_turn) return i;
-      }
-      return 0;
-    }
-    bool interrupts(absl::Span<const std::uint64_t> who) override { return who[0] == first && ++locks == lock; }
-    std::uint64_t first = 0;
-    const int lock;
-    int locks = 0;
-  };
-  for (int lock = 1;; ++lock) {
-    LaterAtLock chooser(lock);
-    testing::VirtualRuntime world(1);
-    world.world().set_chooser(&chooser);
-    world.world().interrupt(1);
-    Supervisor s({.default_observer = false, .runtime = world});
-    std::vector<TaskHandle> tasks;
-    for (int i = 0; i < 3; ++i) tasks.push_back(s.supervise(until_stopped()));
-    world.spawn([&] { s.start(); });
-    world.spawn([&] {
-      for (; !tasks.empty(); tasks.pop_back()) {
-        (void)tasks.back().stop(1s);
-        EXPECT_TRUE(tasks.back().remove());
-      }
-    });
-    world.run_until_idle();
-    EXPECT_TRUE(s.snapshot().started);
-    EXPECT_TRUE(s.snapshot().tasks.empty());
-    EXPECT_TRUE(s.shutdown().clean());
-    world.world().interrupt(0);
-    world.world().set_chooser(nullptr);
-    if (chooser.locks < lock) {
-      EXPECT_GT(lock, 5) << "it takes each task's lock at least";
-      break;
-    }
-  }
 }
 
 TEST(LateTimerTest, TheTimeoutOfAHooksEarlierRunDoesNotEndTheNextOne) {
@@ -646,37 +465,6 @@ ENGIN_SCENARIO(LateMomentTest, ATaskThatWasNeverStartedIsStoppedAtTheDeadlineToo
   rules.deadline_came = true;
 }
 
-TEST(LastReferenceTest, NothingOfASupervisorIsKeptWhenItsHandlesAreGone) {
-  auto observer = std::make_shared<testing::Recorder>();
-  const std::weak_ptr<Observer> kept = observer;  // the supervisor's record holds it, and each task's that record
-  testing::VirtualRuntime world(1);
-  {
-    TaskHandle outlives;
-    {
-      Supervisor s({.observers = {std::exchange(observer, nullptr)}, .default_observer = false, .runtime = world});
-      s.start();
-      outlives = s.supervise([] {});
-      TaskHandle dropped_after_its_end = s.supervise([] {});
-      {
-        TaskHandle dropped_while_it_runs = s.supervise(until_stopped());
-      }
-      TaskHandle removed = s.supervise([] {});
-      s.supervise([]() -> Co<> { (void)co_await sleep_for(1s); });
-      s.supervise(every(1s, [] {}));
-      s.supervise(throws(), {.on_exception = OnException::Retry, .backoff = Backoff::constant(1s)});
-      world.advance(3s);
-      world.run_until_idle();
-      EXPECT_TRUE(removed.remove());
-      EXPECT_FALSE(removed.remove());
-      dropped_after_its_end = TaskHandle();
-      s.shutdown();
-    }
-    EXPECT_FALSE(kept.expired()) << "a handle may ask who it was";
-  }
-  world.run_until_idle();
-  EXPECT_TRUE(kept.expired());
-}
-
 ENGIN_SCENARIO(LateMomentTest, TheReportCountsTasksByTheirOutcome) {
   Supervisor& s = started();
   const TaskHandle completed[] = {s.supervise([] {}), s.supervise([] {}), s.supervise([] {}), s.supervise([] {})};
@@ -689,16 +477,6 @@ ENGIN_SCENARIO(LateMomentTest, TheReportCountsTasksByTheirOutcome) {
   EXPECT_EQ(report.tasks_completed, 4u);
   EXPECT_EQ(report.tasks_failed, 2u);
   EXPECT_EQ(report.tasks_stopped, 1u);
-}
-
-TEST(EmptyHandleTest, AnswersAtOnce) {
-  const TaskHandle none;
-  EXPECT_FALSE(none.wait_ready(1h));
-  EXPECT_EQ(none.stop(), StopResult::AlreadyEnded);
-  EXPECT_EQ(none.stop(1h), StopResult::AlreadyEnded);
-  EXPECT_EQ(none.restart(), RestartResult::Refused);
-  EXPECT_FALSE(none.remove());
-  EXPECT_EQ(none.wait(), Outcome::Stopped);
 }
 
 ENGIN_SCENARIO(LateMomentTest, OneGoodCallResetsTheDelayOfAPeriodicTask) {
