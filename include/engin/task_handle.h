@@ -54,7 +54,7 @@ class ENGIN_EXPORT TaskHandle {
 
   /// A new attempt, now: from backoff at once (not counted), of an ended task as attempt n+1, of a live one by stopping
   /// the attempt (without its hook) and starting again, delays reset. Does not block. Of a periodic task: the next call
-  /// comes now.
+  /// comes now. What the attempt of a stopped task threw is destroyed on the calling thread.
   RestartResult restart() const;
 
   /// Forgets an ended task: its record, its name, its callable. False if it has not ended.

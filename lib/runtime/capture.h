@@ -15,7 +15,6 @@ namespace engin::runtime {
 struct RunnerView {
   std::uint64_t sequence = 0;  // of its job; another one for each job, and for each time without
   bool in_job = false;
-  bool blocks = false;       // the job said that it blocks
   Duration capture_after{};  // of the job
 };
 
@@ -38,7 +37,7 @@ class CaptureRecord {
     if (view.sequence != sequence_ || !seen_) begin(view.sequence, now);
     last_look_ = now;
     if (!view.in_job) return false;
-    if (view.blocks || view.capture_after == Duration::zero()) return true;
+    if (view.capture_after == Duration::zero()) return true;  // the job said that it blocks
     if (now - first_seen_ < view.capture_after) return false;
     overran_ = true;
     const Duration age = slept_ ? now - first_seen_ : age_by(activity(), now);

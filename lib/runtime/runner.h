@@ -41,12 +41,8 @@ class alignas(64) Runner {
     capture_after_.store(kNoJob, std::memory_order_relaxed);
     next_sequence(false);
   }
-  void job_blocks() noexcept { blocks_.store(sequence_.load(std::memory_order_relaxed), std::memory_order_relaxed); }
   /// A coroutine step or a periodic call: expected to return soon. Any thread; a hint.
-  bool in_short_job() const noexcept {
-    return capture_after_.load(std::memory_order_relaxed) >= kShortJob.count() &&
-           blocks_.load(std::memory_order_relaxed) != sequence_.load(std::memory_order_relaxed);
-  }
+  bool in_short_job() const noexcept { return capture_after_.load(std::memory_order_relaxed) >= kShortJob.count(); }
   /// Whether it has jobs that another one should take. Its last one stays with a runner that is about to come back for
   /// it.
   bool has_jobs_to_give() const noexcept {
@@ -60,7 +56,6 @@ class alignas(64) Runner {
     const std::int64_t after = capture_after_.load(std::memory_order_relaxed);
     view.in_job = after != kNoJob;
     view.capture_after = Duration(view.in_job ? after : 0);
-    view.blocks = blocks_.load(std::memory_order_relaxed) == view.sequence;
     return view;
   }
 
@@ -70,8 +65,8 @@ class alignas(64) Runner {
   /// As the growth monitor saw it last, or as the job said. Any thread.
   bool is_captured() const noexcept {
     const RunnerView seen = view();
-    return seen.in_job && (seen.blocks || seen.capture_after == Duration::zero() ||
-                           captured_in_.load(std::memory_order_relaxed) == seen.sequence);
+    return seen.in_job &&
+           (seen.capture_after == Duration::zero() || captured_in_.load(std::memory_order_relaxed) == seen.sequence);
   }
 
   /// A runner of jobs of all kinds, captured by a stop job; as the growth monitor saw it last.
@@ -117,7 +112,6 @@ class alignas(64) Runner {
 
   base::Atomic<std::uint64_t> sequence_{2};  // of jobs and searches; its lowest bit: a stop job
   base::Atomic<std::int64_t> capture_after_{kNoJob};
-  base::Atomic<std::uint64_t> blocks_{0};
   base::Atomic<std::uint64_t> captured_in_{0};
 };
 

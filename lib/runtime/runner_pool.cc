@@ -105,14 +105,6 @@ bool RunnerPool::others_ready() const noexcept {
          stop_jobs_.size() > 0;
 }
 
-void RunnerPool::job_blocks() noexcept {
-  Runner* runner = here();
-  if (runner == nullptr) return;
-  runner->job_blocks();
-  // It may be the last one that was not captured. Nobody waits if the monitor sleeps.
-  if (!alarm_.asleep()) alarm_.ring();
-}
-
 // --- Taking. ---
 
 void RunnerPool::run_jobs(Runner& runner) noexcept {

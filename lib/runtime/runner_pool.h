@@ -91,7 +91,6 @@ class RunnerPool {
   /// The same, if it takes jobs of all kinds.
   Runner* core_here() const noexcept;
   bool others_ready() const noexcept;
-  void job_blocks() noexcept;
 
   // --- For the growth monitor. ---
 

@@ -94,8 +94,6 @@ class Runtime {
   virtual void post(JobList& jobs, Lane lane) noexcept = 0;
   /// On a runner: another job is ready and should go before an immediate restart.
   virtual bool others_ready() const noexcept = 0;
-  /// On a runner: the job that runs will block from now on; its runner is captured at once.
-  virtual void job_blocks() noexcept = 0;
   /// On a runner: the job that runs is over and the next begins, without going through a queue.
   virtual void next_job(const JobType& type) noexcept = 0;
   /// On a runner: what the job that ends has changed about its thread and not put back; for a person.

@@ -57,7 +57,6 @@ class ThreadedRuntime final : public Runtime, public std::enable_shared_from_thi
   }
   void post(JobList& jobs, Lane lane) noexcept override { pool_.post(jobs, lane); }
   bool others_ready() const noexcept override { return pool_.others_ready(); }
-  void job_blocks() noexcept override { pool_.job_blocks(); }
   void next_job(const JobType& type) noexcept override {
     if (Runner* runner = pool_.here()) runner->begin_job(type);
   }

@@ -83,7 +83,6 @@ class VirtualWorld final : public Runtime {
   void post(Job& job, Lane lane) noexcept override;
   void post(JobList& jobs, Lane lane) noexcept override;
   bool others_ready() const noexcept override;
-  void job_blocks() noexcept override {}
   void next_job(const JobType&) noexcept override {}
   std::string left_behind() const override { return {}; }
   void arm(Timer& timer, TimePoint due, std::uint32_t tag) noexcept override;

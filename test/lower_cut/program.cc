@@ -114,7 +114,7 @@ class Generator {
 
   void add_op(std::vector<Op>& ops, std::size_t depth, bool before_start, JobKind kind, Lane lane) {
     const bool in_job = depth > 0;
-    switch (random_.below(before_start ? 4 : 10)) {
+    switch (random_.below(before_start ? 4 : 9)) {
       case 0:
       case 1:
       case 2:
@@ -134,9 +134,6 @@ class Generator {
         ops.push_back({in_job ? Kind::Compute : Kind::Sleep, 0, pick(kTimes)});
         return;
       case 7:
-        if (in_job && kind != JobKind::Step && lane != Lane::Control) ops.push_back({Kind::SayBlocks, 0, {}});
-        return;
-      case 8:
         if (in_job && kind == JobKind::Step && lane != Lane::Control) ops.push_back({Kind::NextJob, 0, {}});
         return;
       default:
@@ -151,8 +148,7 @@ class Generator {
 };
 
 const char* name(Kind kind) {
-  constexpr std::array<const char*, 9> names{"post",     "block", "compute", "sleep", "say-blocks",
-                                             "next-job", "arm",   "cancel",  "again"};
+  constexpr std::array<const char*, 8> names{"post", "block", "compute", "sleep", "next-job", "arm", "cancel", "again"};
   return names[static_cast<std::size_t>(kind)];
 }
 

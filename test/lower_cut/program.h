@@ -14,15 +14,14 @@ namespace engin::lower {
 
 struct Op {
   enum class Kind : std::uint8_t {
-    Post,       ///< job `index`
-    Block,      ///< until token `index`, which is given at its time
-    Compute,    ///< for d
-    Sleep,      ///< for d
-    SayBlocks,  ///< Runtime::job_blocks
-    NextJob,    ///< Runtime::next_job
-    Arm,        ///< timer `index`, in d
-    Cancel,     ///< timer `index`
-    Again,      ///< at the end of its job: the job is posted once more, d.count() times in all
+    Post,     ///< job `index`
+    Block,    ///< until token `index`, which is given at its time
+    Compute,  ///< for d
+    Sleep,    ///< for d
+    NextJob,  ///< Runtime::next_job
+    Arm,      ///< timer `index`, in d
+    Cancel,   ///< timer `index`
+    Again,    ///< at the end of its job: the job is posted once more, d.count() times in all
   };
   Kind kind = Kind::Compute;
   std::size_t index = 0;

@@ -277,9 +277,6 @@ void Run::perform(const Op& op, SimJob* in) {
     case Kind::Sleep:
       machine_.sleep_until(machine_.now() + op.d, op.kind == Kind::Compute);
       break;
-    case Kind::SayBlocks:
-      runtime_->job_blocks();
-      break;
     case Kind::NextJob:
       runtime_->next_job(*in->type);
       break;

@@ -133,36 +133,20 @@ TEST_P(GrowthTest, NewRunnersStartTheNextOnes) {
   EXPECT_GT(who.threads.size(), 2U) << "the growth monitor, and more than one of the runners";
 }
 
-TEST_P(GrowthTest, AJobThatBeginsToBlockGivesUpItsPlaceAtOnce) {
+TEST_P(GrowthTest, AJobThatSaysThatItBlocksHoldsItsRunnerFromItsBeginning) {
   TestRuntime runtime(GetParam());
   runtime.start();
-  for (int i = 0; i < 20; ++i) {
-    runtime.post(kStep, Lane::Ready, [&] {
-      runtime->job_blocks();
-      begun_.add();
-      release_.wait();
+  const auto captured_by = [&](const JobType& type, int count) {
+    int captured = -1;
+    runtime.post(type, Lane::Ready, [&] {
+      captured = runtime->stats().captured;
       ended_.add();
     });
-  }
-  ASSERT_TRUE(begun_.reaches(20));
-  release_.open();
-  ASSERT_TRUE(ended_.reaches(20));
-}
-
-TEST_P(GrowthTest, AJobThatSaysThatItBlocksHoldsItsRunnerFromThenOn) {
-  TestRuntime runtime(GetParam());
-  runtime.start();
-  int before = -1;
-  int after = -1;
-  runtime.post(kStep, Lane::Ready, [&] {
-    before = runtime->stats().captured;
-    runtime->job_blocks();
-    after = runtime->stats().captured;
-    ended_.add();
-  });
-  ASSERT_TRUE(ended_.reaches(1));
-  EXPECT_EQ(before, 0);
-  EXPECT_EQ(after, 1);
+    EXPECT_TRUE(ended_.reaches(count));
+    return captured;
+  };
+  EXPECT_EQ(captured_by(kStep, 1), 0);
+  EXPECT_EQ(captured_by(kBlocking, 2), 1);
 }
 
 TEST_P(GrowthTest, TenThousandShortCallablesDoNotMultiplyThreads) {
