@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "absl/types/span.h"
 
@@ -41,10 +42,12 @@ JobList Deadlines::fire_due(TimePoint now, const Runner* by) noexcept {
     publish_next();
     keeper_ = by;
     looked_at_ = std::max(looked_at_, now);
+    firing_.fetch_add(1, std::memory_order_relaxed);
   }
   for (std::size_t i = 0; i < n; ++i) {
     if (Job* const job = due[i].timer->fire(*due[i].timer, due[i].tag)) ready.push(*job);
   }
+  if (firing_.fetch_sub(1, std::memory_order_release) == (kAwaited | 1)) base::futex_wake_all(firing_);
   return ready;
 }
 
@@ -105,15 +108,19 @@ void Deadlines::sleep(const Watch& watch) noexcept {
 void Deadlines::start() noexcept {
   const base::Lock lock(mutex_);
   stopping_ = false;
+  firing_.store(0, std::memory_order_relaxed);
 }
 
 void Deadlines::stop() noexcept {
   {
     const base::Lock lock(mutex_);
-    stopping_ = true;
+    if (!std::exchange(stopping_, true)) firing_.fetch_add(kAwaited, std::memory_order_relaxed);
     alarm_.fetch_add(1, std::memory_order_relaxed);
   }
   base::futex_wake_all(alarm_);
+  for (std::uint32_t firing; (firing = firing_.load(std::memory_order_acquire)) != kAwaited;) {
+    base::futex_wait(firing_, firing, TimePoint::max());
+  }
 }
 
 }  // namespace engin::runtime

@@ -76,11 +76,13 @@ class Deadlines {
   void sleep(const Watch& watch) noexcept;
 
   void start() noexcept;
-  /// No batch is begun any more; what is pending stays pending. A runner that is in one finishes it, before the pool
-  /// has stopped it or left it.
+  /// Nothing fires any more when this returns: no batch is begun, and who is in one, which runs no user code, is waited
+  /// for. What is pending stays pending.
   void stop() noexcept;
 
  private:
+  static constexpr std::uint32_t kAwaited = std::uint32_t{1} << 31;  // in firing_: stop() waits for the last one
+
   void publish_next() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Until when the scheduler's thread may sleep.
   TimePoint latest_watch() const noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -94,6 +96,8 @@ class Deadlines {
   // Until when the scheduler's thread sleeps; who needs it earlier changes alarm_ and wakes it.
   TimePoint watch_until_ ABSL_GUARDED_BY(mutex_) = TimePoint::min();
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  // How many fire a batch; raised under the mutex, so not once it is stopping.
+  base::FutexWord firing_{0};
   base::FutexWord alarm_{0};
   // When to look again: never later than the next deadline, and nobody who keeps time sleeps for longer. Written under
   // the mutex.

@@ -90,6 +90,7 @@ class Run final : private runtime::Listener {
   bool patience_is_over(const SimJob& job) const;
   void at_end();
   void runner_added(int runners) noexcept override;
+  void freeze();
   void starving(std::size_t, bool) noexcept override {}
 
   std::size_t ready_jobs() const;
@@ -371,6 +372,7 @@ runtime::Job* Run::fire(runtime::Timer& base, std::uint32_t tag) noexcept {
   auto& timer = static_cast<SimTimer&>(base);
   Run& run = timer.run;
   run.note("timer " + std::to_string(timer.index) + " fires");
+  run.freeze();
   if (run.stopped_) run.machine_.fail("timer: fires after the runtime was stopped");
   if (timer.state == SimTimer::State::Cancelled) run.machine_.fail("timer: fires after it was cancelled");
   if (timer.state != SimTimer::State::Armed || tag != timer.arming) run.machine_.fail("timer: fires twice");
@@ -494,7 +496,14 @@ void Run::check_runners(int alive) {
   }
 }
 
+// The machine does not let the thread go on, which is in the middle of something when stop() is called.
+void Run::freeze() {
+  if (stopping_ && program_.stalls != 0) machine_.sleep_until(machine_.now() + std::chrono::milliseconds(1100), true);
+}
+
 void Run::runner_added(int) noexcept {
+  freeze();
+  if (stopped_) machine_.fail("growth: tells of a runner after the runtime was stopped");
   has_grown_ = true;
   // One in flight may count for the stretch before.
   if (++stretch_grown_ > stretch_ready_ + 1) machine_.fail("growth: more runners were added than jobs were ready");
