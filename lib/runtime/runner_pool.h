@@ -153,7 +153,8 @@ class RunnerPool {
   bool retires(Runner& runner) noexcept;
   Runner* runner_at(std::size_t index) const noexcept;
 
-  int start_runner(Runner::Kind kind) noexcept;
+  int add_runner() noexcept;
+  int start_runner(Runner::Kind kind) noexcept;  // under starts_
   Runner* take_place(Runner::Kind kind) noexcept;
   void give_place_back(Runner& runner) noexcept;
   void leave(Runner& runner) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -162,7 +163,8 @@ class RunnerPool {
 
   const Options options_;
   Deadlines& deadlines_;
-  // Held shared by who starts a thread. stop() takes it, so that it finds each thread either not begun or fully there.
+  // Held shared by who starts a thread, and tells of it. stop() takes it, so that it finds each thread either not begun
+  // or fully there, and the listener may go afterwards.
   base::SharedMutex starts_;
   Listener* listener_ = nullptr;
   std::weak_ptr<const void> keep_alive_;

@@ -48,6 +48,7 @@ int RunnerPool::start(Listener& listener, std::shared_ptr<const void> keep_alive
   // Nothing grows meanwhile: somebody is starting.
   starting_.fetch_add(1, std::memory_order_acq_rel);
   stopping_.store(false, std::memory_order_release);
+  const std::shared_lock start(starts_);
   int error = 0;
   int started = 0;
   while (started < options_.runners && (error = start_runner(Runner::Kind::Core)) == 0) ++started;
@@ -127,8 +128,15 @@ void RunnerPool::leave(Runner& runner) noexcept {
   (runner.kind == Runner::Kind::Core ? runners_ : stop_runners_).fetch_sub(1, std::memory_order_relaxed);
 }
 
-int RunnerPool::start_runner(Runner::Kind kind) noexcept {
+// Not after stop(): whoever adds one, and tells of it, is waited for there.
+int RunnerPool::add_runner() noexcept {
   const std::shared_lock start(starts_);
+  const int error = start_runner(Runner::Kind::Core);
+  if (error == 0) listener_->runner_added(runners());
+  return error;
+}
+
+int RunnerPool::start_runner(Runner::Kind kind) noexcept {
   std::shared_ptr<const void> keep_alive = keep_alive_.lock();
   Runner* runner = keep_alive != nullptr ? take_place(kind) : nullptr;
   if (runner == nullptr) return ENOMEM;
@@ -163,13 +171,12 @@ RunnerPool::Growth RunnerPool::grow(std::size_t wave) noexcept {
     if (room <= 0) return Growth::Full;
     wave_ = std::min(wave, static_cast<std::size_t>(room)) - 1;
   }
-  if (start_runner(Runner::Kind::Core) != 0) return Growth::Refused;
-  listener_->runner_added(runners());
-  return Growth::Started;
+  return add_runner() == 0 ? Growth::Started : Growth::Refused;
 }
 
 RunnerPool::Growth RunnerPool::grow_for_stop_jobs(std::size_t wave) noexcept {
   if (stopping_.load(std::memory_order_acquire) || someone_free()) return Growth::Unneeded;
+  const std::shared_lock start(starts_);
   for (std::size_t i = 0; i < wave; ++i) {
     const int beyond = std::max(0, runners() - options_.max_runners);
     if (stop_runners_.load(std::memory_order_relaxed) + beyond >= kMaxStopRunners)
@@ -194,8 +201,7 @@ void RunnerPool::continue_wave() noexcept {
       }
       --wave_;
     }
-    if (start_runner(Runner::Kind::Core) != 0) return;
-    listener_->runner_added(runners());
+    if (add_runner() != 0) return;
   }
 }
 

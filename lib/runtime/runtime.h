@@ -48,8 +48,8 @@ struct Timer {
   std::uint32_t place = 0;  // 0: not armed
 };
 
-/// What the runtime tells the supervisor. Called without a lock, never from the restart scheduler's thread; must not
-/// block or run user code.
+/// What the runtime tells the supervisor; nothing any more once stop() has returned. Called without a lock that a job
+/// or a timer may want, never from the restart scheduler's thread; must not block or run user code.
 class Listener {
  public:
   virtual void runner_added(int runners) noexcept = 0;
