@@ -48,6 +48,7 @@ void Task::shut_down(TimePoint now, TimePoint limit, Posts* together) noexcept {
   limit_ = limit;
   if (is_ended(state_)) {
     begin_disposal(section);  // it may be restarted no more: what it captured goes
+    section.had_ended();
     return;
   }
   now = std::max(now, since_);  // it was read before the lock was taken
@@ -130,7 +131,7 @@ void Task::settle_end(Section& section) {
 
 void Task::leave_registry(Section& section) {
   gone_ = true;
-  core_.leave(*this, {attempt_, completed_, failures_.count()});
+  core_.leave(*this, counts());
   begin_disposal(section);  // until that is over, whoever shuts down has to know of it
 }
 
@@ -236,9 +237,9 @@ bool Task::ended_or_straggling() noexcept {
 
 /// User code of it runs, or will: an attempt, its hook, stop callbacks, destructors.
 bool Task::user_code_remains() const {
-  return live_ || in_stop_callbacks_ != 0 || hook_runs_on() || disposal_ == Disposal::Posted ||
-         disposal_ == Disposal::Running;
+  return user_code_executes() || disposal_ == Disposal::Posted || disposal_ == Disposal::Running;
 }
+bool Task::user_code_executes() const { return live_ || in_stop_callbacks_ != 0 || hook_runs_on(); }
 
 bool Task::runs_user_code() noexcept {
   const base::Lock lock(mutex);

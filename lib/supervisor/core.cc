@@ -222,10 +222,7 @@ void Core::forget(Task& task) noexcept {
 void Core::leave(Task& task, const TaskCounts& counts) noexcept {
   const base::Lock lock(mutex_);
   erase_name(task);
-  removed_started_ += counts.started;
-  removed_completed_ += counts.completed;
-  removed_failed_ += counts.failed;
-  removed_restarted_ += counts.started > 0 ? counts.started - 1 : 0;
+  removed_ += counts;
 }
 
 void Core::erase_name(Task& task) noexcept {
@@ -234,7 +231,12 @@ void Core::erase_name(Task& task) noexcept {
   if (it != names_.end() && it->second == &task) names_.erase(it);
 }
 
-void Core::task_ended(Task& task) noexcept { count_change(&task, -1, 0); }
+void Core::task_ended(Task& task, const TaskEnd* end) noexcept { count_change(&task, -1, 0, end); }
+
+void Core::had_ended(const TaskEnd& end) noexcept {
+  const base::Lock lock(mutex_);
+  end_totals_.add(end);
+}
 
 void Core::task_started_again() noexcept {
   const base::Lock lock(mutex_);
@@ -497,10 +499,10 @@ SupervisorSnapshot Core::snapshot() {
   out.stopping = phase_.load() == Phase::Stopping;
   out.ended = ended();
   out.total_tasks = last_id_;
-  out.total_started += removed_started_;
-  out.total_completed += removed_completed_;
-  out.total_failed += removed_failed_;
-  out.total_restarted += removed_restarted_;
+  out.total_started += removed_.started;
+  out.total_completed += removed_.completed;
+  out.total_failed += removed_.failed;
+  out.total_restarted += removed_.restarted;
   return out;
 }
 

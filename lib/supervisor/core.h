@@ -23,11 +23,11 @@
 #include "engin/supervisor.h"
 #include "runtime/runtime.h"
 #include "supervisor/outbox.h"
+#include "supervisor/task_end.h"
 
 namespace engin::detail {
 
 class FailureMemory;
-struct TaskCounts;
 class Task;
 struct JobContext;
 
@@ -79,7 +79,9 @@ class Core final : private runtime::Listener {
   void events_delivered(std::uint64_t n) noexcept;
   /// 64 bits that depend on the seed, the task and `n` alone.
   std::uint64_t random(TaskId task, std::uint64_t n) const noexcept;
-  void task_ended(Task& task) noexcept;
+  /// `end`: to be counted for the report.
+  void task_ended(Task& task, const TaskEnd* end) noexcept;
+  void had_ended(const TaskEnd& end) noexcept;
   void task_started_again() noexcept;
   void task_straggles(Task& task, int change) noexcept;
   void cleanup_begins() noexcept;
@@ -137,7 +139,7 @@ class Core final : private runtime::Listener {
   void grace_over() noexcept;      // timer: the token's callbacks or an observer take too long
   void launch_stops() noexcept;    // any runner
   void stop_next() noexcept;       // any runner: StopOrder::Reverse
-  void count_change(Task* settled, int active, int straggling) noexcept;
+  void count_change(Task* settled, int active, int straggling, const TaskEnd* end = nullptr) noexcept;
   bool claim_end() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void check_settled() noexcept;
   void deadline_due() noexcept;  // timer
@@ -196,10 +198,8 @@ class Core final : private runtime::Listener {
   ShutdownCause cause_ ABSL_GUARDED_BY(mutex_);
   std::vector<Failure> late_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t late_count_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::uint64_t removed_started_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::uint64_t removed_completed_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::uint64_t removed_failed_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::uint64_t removed_restarted_ ABSL_GUARDED_BY(mutex_) = 0;
+  TaskCounts removed_ ABSL_GUARDED_BY(mutex_);    // of tasks that are not in the registry any more, or are gone
+  EndTotals end_totals_ ABSL_GUARDED_BY(mutex_);  // of those that have ended since, or before, shutdown began
   std::unique_ptr<Outbox> outbox_;
   ShutdownReport report_;  // written once, before phase_ becomes Ended
 

@@ -1,4 +1,6 @@
 // What a snapshot and a report show of a task.
+#include <utility>
+
 #include "supervisor/core.h"
 #include "supervisor/task.h"
 
@@ -70,22 +72,36 @@ void Task::add_stragglers(std::vector<Straggler>& out) const {
   }
 }
 
-void Task::look_at_end(TaskEnd& out, std::vector<Straggler>& stragglers, bool room_if_clean, bool room_if_not) {
+TaskCounts Task::counts() const noexcept {
+  return {attempt_, completed_, failures_.count(), attempt_ > 0 ? attempt_ - 1 : 0};
+}
+
+TaskEnd Task::end_now() const noexcept {
+  const bool hook_is_clean = hook_result_ == HookResult::None || hook_result_ == HookResult::Returned;
+  return {.counts = counts(),
+          .gone = gone_,
+          .clean = is_ended(state_) && !user_code_executes() && late_failures_ == 0 && hook_is_clean,
+          .outcome = outcome_of(state_),
+          .hook = hook_result_};
+}
+
+bool Task::claim_count() noexcept {
+  return is_ended(state_) && !gone_ && core_.shutting_down() && !std::exchange(counted_, true);
+}
+
+void Task::look_at_end(TaskEnd& end, std::optional<ShutdownTask>& made, std::vector<Straggler>& stragglers,
+                       bool room_if_clean, bool room_if_not) {
   const base::Lock lock(mutex);
-  out.counts = {attempt_, completed_, failures_.count()};
-  out.gone = gone_;
-  out.outcome = outcome_of(state_);
-  out.hook = hook_result_;
-  out.clean = !user_code_remains() && is_ended(state_) && late_failures_ == 0 &&
-              (hook_result_ == HookResult::None || hook_result_ == HookResult::Returned);
+  end = end_now();
+  end.clean = end.clean && !user_code_remains();
   add_stragglers(stragglers);
-  if (gone_ || !(out.clean ? room_if_clean : room_if_not)) return;
-  ShutdownTask& entry = out.entry.emplace();
+  if (gone_ || !(end.clean ? room_if_clean : room_if_not)) return;
+  ShutdownTask& entry = made.emplace();
   entry.id = id_;
   entry.name = name();
   entry.state = state_;
-  entry.outcome = out.outcome;
-  entry.clean = out.clean;
+  entry.outcome = end.outcome;
+  entry.clean = end.clean;
   entry.hook = hook_result_;
   if (hook_) {
     entry.hook_duration = hook_->duration;
@@ -93,7 +109,7 @@ void Task::look_at_end(TaskEnd& out, std::vector<Straggler>& stragglers, bool ro
   }
   if (stop_latency_ >= Duration::zero()) entry.stop_latency = stop_latency_;
   entry.late_failures = late_failures_;
-  if (late_failures_ > 0 || out.outcome == Outcome::Failed) {
+  if (late_failures_ > 0 || end.outcome == Outcome::Failed) {
     if (!failures_.empty()) entry.failure = failures_.latest();
   } else if (attached_) {
     entry.failure = *attached_;

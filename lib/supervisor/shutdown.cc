@@ -25,15 +25,18 @@ constexpr std::size_t MaxEntries = 1000;
 // How many are told to stop between two looks at the clock, and posted together: some microseconds.
 constexpr std::size_t ToldAtATime = 32;
 
-/// Calls `f` for every task, holding a reference and no lock.
+/// Calls `f` for one task after the other, holding a reference and no lock, as long as it returns true.
 template <class F>
 void for_each(Core& core, F f) {
   TaskId after = 0;
   Task* batch[64];
-  while (const std::size_t n = core.next_tasks(after, false, batch, std::size(batch))) {
+  bool go_on = true;
+  while (go_on) {
+    const std::size_t n = core.next_tasks(after, false, batch, std::size(batch));
+    if (n == 0) return;
     for (std::size_t i = 0; i < n; ++i) {
       after = batch[i]->id();
-      f(*batch[i]);
+      go_on = go_on && f(*batch[i]);
       batch[i]->unref();
     }
   }
@@ -167,6 +170,7 @@ void Core::launch_stops() noexcept {
         now = runtime_->now();
       }
       task.shut_down(now, deadline(), &posts);
+      return true;
     });
   }
   {
@@ -214,8 +218,9 @@ void Core::stop_next() noexcept {
   check_settled();
 }
 
-/// A task has ended, or straggles, or does so no more. `settled`: shutdown waits for that one no longer.
-void Core::count_change(Task* settled, int active, int straggling) noexcept {
+/// A task has ended, as `ended` says, or straggles, or does so no more. `settled`: shutdown waits for that one no
+/// longer.
+void Core::count_change(Task* settled, int active, int straggling, const TaskEnd* ended) noexcept {
   bool next = false;
   bool end = false;
   bool quiet = false;
@@ -225,6 +230,7 @@ void Core::count_change(Task* settled, int active, int straggling) noexcept {
     quiet = active < 0 && active_ == 0 && phase_.load() == Phase::Open;
     if (quiet) ++times_quiet_;
     straggling_ += static_cast<std::uint64_t>(static_cast<std::int64_t>(straggling));
+    if (ended != nullptr) end_totals_.add(*ended);
     if (settled != nullptr && reverse_current_ == settled->id()) {
       reverse_current_ = 0;
       next = true;
@@ -299,7 +305,10 @@ bool Core::force_report() noexcept {
     const base::Lock lock(mutex_);
     all_launched_ = true;
   }
-  for_each(*this, [](Task& task) { task.give_up_at_deadline(); });
+  for_each(*this, [](Task& task) {
+    task.give_up_at_deadline();
+    return true;
+  });
   build_report();
   note_end();
   const base::Lock lock(mutex_);
@@ -377,25 +386,26 @@ void Core::add_late_failure(const FailureMemory& failures) noexcept {
 
 void Core::build_report() noexcept {
   ShutdownReport report;
+  EndTotals totals;
+  bool complete = false;
+  {
+    const base::Lock lock(mutex_);
+    totals = end_totals_;
+    complete = cleanups_ == 0 && totals.tasks == tasks_.size() && totals.clean == totals.tasks;
+  }
+  // As a rule each task was counted when it ended, and ended cleanly: then only the entries are missing.
+  if (!complete) totals = {};
   std::vector<ShutdownTask> clean;
-  std::uint64_t started = 0, completed = 0, failed = 0, restarted = 0;
   for_each(*this, [&](Task& task) {
     TaskEnd end;
+    std::optional<ShutdownTask> entry;
     try {
-      task.look_at_end(end, report.stragglers, clean.size() < MaxEntries, report.tasks.size() < MaxEntries);
-      if (end.entry) (end.clean ? clean : report.tasks).push_back(std::move(*end.entry));
+      task.look_at_end(end, entry, report.stragglers, clean.size() < MaxEntries, report.tasks.size() < MaxEntries);
+      if (entry) (end.clean ? clean : report.tasks).push_back(std::move(*entry));
     } catch (...) {  // no memory: it is counted, and has no entry
     }
-    if (end.gone) return;  // counted among those removed
-    started += end.counts.started;
-    completed += end.counts.completed;
-    failed += end.counts.failed;
-    restarted += end.counts.started > 0 ? end.counts.started - 1 : 0;
-    ++report.tasks_total;
-    if (end.outcome == Outcome::Completed) ++report.tasks_completed;
-    if (end.outcome == Outcome::Failed) ++report.tasks_failed;
-    if (end.outcome == Outcome::Stopped) ++report.tasks_stopped;
-    if (end.hook != HookResult::None && end.hook != HookResult::Returned) ++report.bad_hooks;
+    if (!complete && !end.gone) totals.add(end);
+    return !complete || clean.size() < MaxEntries;
   });
   try {
     for (ShutdownTask& entry : clean) {
@@ -405,11 +415,17 @@ void Core::build_report() noexcept {
     if (firing_token_.load()) report.stragglers.push_back({0, "stop callback", "stop callback", {}});
   } catch (...) {
   }
+  report.tasks_total = totals.tasks;
+  report.tasks_completed = totals.completed;
+  report.tasks_failed = totals.failed;
+  report.tasks_stopped = totals.stopped;
+  report.bad_hooks = totals.bad_hooks;
   const base::Lock lock(mutex_);
-  report.total_started = started + removed_started_;
-  report.total_completed = completed + removed_completed_;
-  report.total_failed = failed + removed_failed_;
-  report.total_restarted = restarted + removed_restarted_;
+  totals.counts += removed_;
+  report.total_started = totals.counts.started;
+  report.total_completed = totals.counts.completed;
+  report.total_failed = totals.counts.failed;
+  report.total_restarted = totals.counts.restarted;
   report.late_failures = late_count_;
   report.duration = runtime_->now() - began_;
   try {
@@ -423,7 +439,10 @@ void Core::build_report() noexcept {
 bool Core::user_code_runs() noexcept {
   if (observers_running_.load() != 0 || firing_token_.load()) return true;
   bool runs = false;
-  for_each(*this, [&](Task& task) { runs = runs || task.runs_user_code(); });
+  for_each(*this, [&](Task& task) {
+    runs = task.runs_user_code();
+    return !runs;
+  });
   return runs;
 }
 

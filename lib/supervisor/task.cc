@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -197,6 +198,8 @@ Section::~Section() {
   Task& task = task_;
   Core& core = task.core_;
   if (ended_) task.settle_end(*this);
+  std::optional<TaskEnd> end;
+  if ((ended_ || had_ended_) && task.claim_count()) end = task.end_now();
   bool post_outbox = false;
   if (task.outbox_ && !deliver_here_ && !task.outbox_->events.empty() && !task.outbox_->delivering &&
       !task.outbox_->posted) {
@@ -212,7 +215,8 @@ Section::~Section() {
   if (post_outbox) core.runtime().post(task.outbox_->job, runtime::Lane::Control);
   if (forget_) core.forget(task);
   if (dispose_) task.dispose();
-  if (ended_) core.task_ended(task);
+  if (ended_) core.task_ended(task, end ? &*end : nullptr);
+  if (had_ended_ && end) core.had_ended(*end);
   if (wake_) {
     core.runtime().notify_waiters(&task);
     core.tell_destructor();

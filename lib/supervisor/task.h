@@ -32,6 +32,7 @@
 #include "supervisor/outbox.h"
 #include "supervisor/state_machine.h"
 #include "supervisor/strand.h"
+#include "supervisor/task_end.h"
 
 namespace engin::detail {
 
@@ -49,20 +50,6 @@ enum class HookStage : std::uint8_t {
   Queued,   ///< waits for a runner
   Running,  ///< from its first instruction
   Over,     ///< returned, threw, timed out, or was never started: stop may be requested
-};
-
-struct TaskCounts {
-  std::uint64_t started, completed, failed;
-};
-
-/// What a report counts of a task, and the task's entry if there is room for one.
-struct TaskEnd {
-  TaskCounts counts{};
-  bool gone = false;   // removed: its counts are among those of the removed
-  bool clean = false;  // as in ShutdownTask
-  std::optional<Outcome::Kind> outcome;
-  HookResult hook = HookResult::None;
-  std::optional<ShutdownTask> entry;
 };
 
 /// How far the destruction is of what belongs to the user: callable, hook, predicate, exceptions.
@@ -159,9 +146,10 @@ class Task {
   bool ended_or_straggling() noexcept;
   TaskSnapshot describe();
   void announce(Section& section) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  /// For the report: adds to `stragglers` what of it still runs. bad_alloc where a text finds no memory; the figures
-  /// are there all the same.
-  void look_at_end(TaskEnd& out, std::vector<Straggler>& stragglers, bool room_if_clean, bool room_if_not);
+  /// For the report: adds to `stragglers` what of it still runs, and makes its entry if there is room for one.
+  /// bad_alloc where a text finds no memory; `end` is there all the same.
+  void look_at_end(TaskEnd& end, std::optional<ShutdownTask>& entry, std::vector<Straggler>& stragglers,
+                   bool room_if_clean, bool room_if_not);
   bool runs_user_code() noexcept;
 
   // --- attempt.cc
@@ -324,7 +312,13 @@ class Task {
   void begin_disposal(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void dispose() noexcept;
   bool user_code_remains() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool user_code_executes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void add_stragglers(std::vector<Straggler>& out) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  TaskCounts counts() const noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  /// What the report counts if nothing changes any more.
+  TaskEnd end_now() const noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  /// True, once: it has ended for good, since shutdown has begun, and is to be counted.
+  bool claim_count() noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   TaskState shown_state() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   /// Gives back a reference when the section has let go of the lock.
   static void unref_later(Section& section) noexcept;
@@ -363,6 +357,7 @@ class Task {
   bool tell_stopped_ ABSL_GUARDED_BY(mutex) = false;           // no attempt's event told that it stopped
   bool straggling_ ABSL_GUARDED_BY(mutex) = false;
   bool hook_of_straggler_ ABSL_GUARDED_BY(mutex) = false;  // shutdown waits for it, though not for the attempt
+  bool counted_ ABSL_GUARDED_BY(mutex) = false;            // in the totals of the report
   bool gone_ ABSL_GUARDED_BY(mutex) = false;               // removed; in the registry until all of it is destroyed
   Disposal disposal_ ABSL_GUARDED_BY(mutex) = Disposal::None;
   HookStage hook_stage_ ABSL_GUARDED_BY(mutex) = HookStage::None;
@@ -432,6 +427,8 @@ class ABSL_SCOPED_LOCKABLE Section {
   void wake_waiters_of_core() noexcept { wake_core_ = true; }
   /// The task has ended: what shutdown waits for has changed, and it may have to be removed.
   void ended() noexcept { ended_ = true; }
+  /// It had ended before shutdown began.
+  void had_ended() noexcept { had_ended_ = true; }
   void forget() noexcept { forget_ = true; }
   void dispose_here() noexcept { dispose_ = true; }
   void unref() noexcept { ++unrefs_; }
@@ -454,6 +451,7 @@ class ABSL_SCOPED_LOCKABLE Section {
   bool wake_ = false;
   bool wake_core_ = false;
   bool ended_ = false;
+  bool had_ended_ = false;
   bool forget_ = false;
   bool dispose_ = false;
   bool deliver_here_ = false;

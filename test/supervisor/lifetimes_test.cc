@@ -68,6 +68,22 @@ struct SlowToGo {
   }
 };
 
+ENGIN_SCENARIO(LifetimeTest, ADestructorThatHangsIsNamedBehindAThousandTasksThatEndedWell) {
+  Supervisor& s = started({.shutdown_timeout = 10s});
+  rules.deadline_came = true;
+  bool destroyed = false;
+  for (int i = 0; i < 1100; ++i) s.supervise(until_stopped());
+  const TaskHandle task =
+      s.supervise([c = std::shared_ptr<SlowToGo>(new SlowToGo{this, 30s, &destroyed})] {}, {.name = "slow"});
+  task.wait();
+  const ShutdownReport& report = s.shutdown();
+  EXPECT_EQ(report.tasks_total, 1101u);
+  EXPECT_EQ(report.tasks_completed, 1u);
+  ASSERT_EQ(report.stragglers.size(), 1u);
+  EXPECT_EQ(report.stragglers[0].name, "slow");
+  EXPECT_FALSE(report.tasks[0].clean) << "it is the first entry";
+}
+
 ENGIN_SCENARIO(LifetimeTest, ADestructorThatHangsIsNamedThoughItsTaskWasRemoved) {
   Supervisor& s = started({.shutdown_timeout = 10s});
   rules.deadline_came = true;

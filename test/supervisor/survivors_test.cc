@@ -134,17 +134,17 @@ ENGIN_SCENARIO(SmallPromiseTest, TheReportKeepsAThousandLateFailuresAndCountsThe
 
 ENGIN_SCENARIO(SmallPromiseTest, TheReportHasAThousandEntriesThoseThatAreNotCleanFirst) {
   Supervisor& s = started();
-  for (int i = 0; i < 700; ++i) s.supervise(until_stopped());
+  for (int i = 0; i < 1100; ++i) s.supervise(until_stopped());
   for (int i = 0; i < 400; ++i) hooked(s.supervise(until_stopped(), {.shutdown_hook = throws()}));
   world.run_until_idle();
   const ShutdownReport& report = s.shutdown();
-  EXPECT_EQ(report.tasks_total, 1100u);
-  EXPECT_EQ(report.tasks_stopped, 1100u);
+  EXPECT_EQ(report.tasks_total, 1500u);
+  EXPECT_EQ(report.tasks_stopped, 1500u);
   EXPECT_EQ(report.bad_hooks, 400u);
   ASSERT_EQ(report.tasks.size(), 1000u);
   for (std::size_t i = 0; i < report.tasks.size(); ++i) {
     EXPECT_EQ(report.tasks[i].clean, i >= 400);
-    EXPECT_EQ(report.tasks[i].id, i < 400 ? i + 701 : i - 399);
+    EXPECT_EQ(report.tasks[i].id, i < 400 ? i + 1101 : i - 399);
   }
 }
 
