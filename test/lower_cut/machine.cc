@@ -153,7 +153,7 @@ SimThread& Machine::start_thread(std::string name, std::function<void()> main) {
 bool Machine::refuses_thread() {
   if (!strategy_.happens(options_.refused)) return false;
   ++refusals_;
-  latest_refusal_ = now_;
+  latest_refusal_ = awake();
   if (is_traced()) trace("gets no thread");
   return true;
 }

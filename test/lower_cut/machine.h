@@ -164,9 +164,12 @@ class Machine {
   TimePoint now() const noexcept { return now_; }
   /// How much of the time passed in stalls.
   Duration stalled() const noexcept { return stalled_; }
+  /// The time without them.
+  TimePoint awake() const noexcept { return now_ - stalled_; }
   bool refuses_thread();
   void refuse_no_more() noexcept { options_.refused = 0; }
   std::size_t refusals() const noexcept { return refusals_; }
+  /// As awake().
   TimePoint latest_refusal() const noexcept { return latest_refusal_; }
   std::size_t steps() const noexcept { return steps_; }
   std::size_t choices() const noexcept { return choices_; }

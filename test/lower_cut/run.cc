@@ -39,9 +39,8 @@ struct SimJob : detail::Job {
   bool shared = false;  // put into a queue that no single runner owns
   bool runs = false;
   int again = 0;
-  TimePoint posted{};
-  Duration stalled_before{};
-  PlainData data;  // stands for all that whoever posts has written
+  TimePoint posted{};  // as Machine::awake()
+  PlainData data;      // stands for all that whoever posts has written
 };
 
 struct SimTimer : runtime::Timer {
@@ -310,8 +309,7 @@ SimJob* Run::make_ready(std::size_t index, bool by_thread) {
   if (job.plan.lane == Lane::Stop) ++stop_posts_;
   job.ready = true;
   job.shared = by_thread || job.plan.lane != Lane::Ready;
-  job.posted = machine_.now();
-  job.stalled_before = machine_.stalled();
+  job.posted = machine_.awake();
   job.data = PlainData();
   job.data.touch("a job");
   note("posts job " + std::to_string(index));
@@ -426,16 +424,16 @@ void Run::at_rest() {
 }
 
 bool Run::patience_is_over(const SimJob& job) const {
-  const Duration waited = machine_.now() - job.posted - (machine_.stalled() - job.stalled_before);
-  return waited > kMostPatience &&
-         (machine_.refusals() == 0 || machine_.now() - machine_.latest_refusal() > kRefusedPatience);
+  const TimePoint awake = machine_.awake();
+  return awake - job.posted > kMostPatience &&
+         (machine_.refusals() == 0 || awake - machine_.latest_refusal() > kRefusedPatience);
 }
 
 void Run::check_ready_jobs(int parked, int held) {
   const SimThread* monitor = thread_named("engin/monitor");
   const SimThread* control = thread_named("engin/control");
   const Machine::Looking looking;
-  const auto awake = machine_.now() - machine_.stalled();
+  const TimePoint awake = machine_.awake();
   if (runtime_->stats().runners >= program_.max_runners + held) latest_full_ = awake;
   const bool room = awake - latest_full_ > kMostPatience;
   for (const SimJob& job : jobs_) {
