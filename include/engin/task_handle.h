@@ -78,16 +78,19 @@ class ENGIN_EXPORT TaskHandle {
 
  private:
   friend class detail::Core;
+  friend class ScopedTask;
   explicit TaskHandle(detail::Task* task) noexcept;
   StopResult stop_within(Duration timeout) const;
   bool wait_ready_within(Duration timeout) const;
   std::optional<Outcome> wait_within(Duration timeout) const;
+  void remove_and_wait() const;
 
   detail::Task* task_ = nullptr;
 };
 
 /// Owns a task of somebody else's Supervisor, as a std::jthread owns its thread: its destructor stops the task, waits
-/// until it has ended, and removes it. For a member whose callable uses its neighbours: declare it last.
+/// until it has ended, removes it, and waits until its callable and all that this captured is destroyed (on a runner).
+/// For a member whose callable uses its neighbours: declare it last.
 ///
 ///     class Poller {
 ///       Cache cache_;

@@ -116,7 +116,7 @@ bool Task::remove() {
 
 void Task::settle_end() noexcept {
   Section section(*this);
-  settle_end(section);
+  if (!core_.ended()) settle_end(section);  // after that there may be no runner
 }
 
 /// After the end, and when the last handle went: a task that nobody can ask for any more is removed at once.
@@ -223,6 +223,11 @@ std::optional<Outcome> Task::outcome() {
 bool Task::is_gone() noexcept {
   const base::Lock lock(mutex);
   return gone_;
+}
+
+bool Task::is_being_disposed_of() noexcept {
+  const base::Lock lock(mutex);
+  return disposal_ != Disposal::None && disposal_ != Disposal::Over;
 }
 
 bool Task::is_ready() noexcept {

@@ -149,6 +149,13 @@ bool TaskHandle::remove() const {
   return task_->remove();
 }
 
+void TaskHandle::remove_and_wait() const {
+  if (!remove()) task_->settle_end();  // shutdown destroys it, or somebody else has removed it
+  const detail::JobContext* job = detail::current_job();
+  if (job != nullptr && job->task == task_) return;  // in a destructor of what it captured
+  task_->core().runtime().wait(task_, [this] { return !task_->is_being_disposed_of(); }, TimePoint::max());
+}
+
 bool TaskHandle::wait_ready_within(Duration timeout) const {
   if (task_ == nullptr) return false;
   check_may_wait_for(*task_, "wait_ready()");
@@ -199,7 +206,7 @@ void ScopedTask::end() noexcept {
     std::fprintf(stderr, "%s: its ScopedTask is destroyed in it\n", e.what());
     std::abort();
   }
-  handle_.remove();
+  handle_.remove_and_wait();
   handle_ = TaskHandle();
 }
 

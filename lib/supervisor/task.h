@@ -143,6 +143,7 @@ class Task {
   std::optional<Outcome> outcome();
   bool is_ready() noexcept;
   bool is_gone() noexcept;
+  bool is_being_disposed_of() noexcept;
   bool ended_or_straggling() noexcept;
   TaskSnapshot describe();
   void announce(Section& section) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);

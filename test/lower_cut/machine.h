@@ -162,9 +162,7 @@ class Machine {
   SimThread& running() noexcept { return *running_; }
   const std::vector<std::unique_ptr<SimThread>>& threads() const noexcept { return threads_; }
   TimePoint now() const noexcept { return now_; }
-  /// How much of the time passed in stalls.
-  Duration stalled() const noexcept { return stalled_; }
-  /// The time without them.
+  /// Without the time that passed in stalls.
   TimePoint awake() const noexcept { return now_ - stalled_; }
   bool refuses_thread();
   void refuse_no_more() noexcept { options_.refused = 0; }

@@ -194,6 +194,48 @@ ENGIN_SCENARIO(ScopedTaskTest, StopsAwaitsAndRemoves) {
   EXPECT_TRUE(s.shutdown().clean());
 }
 
+ENGIN_SCENARIO(ScopedTaskTest, WhatItsTaskCapturedIsDestroyedBeforeItIsGone) {
+  struct Watch {
+    Scenario* scenario;
+    bool* destroyed;
+    ~Watch() {
+      scenario->block(3s);
+      *destroyed = true;
+    }
+  };
+  Supervisor& s = started();
+  const bool ends_itself = seed % 2 == 0;
+  bool destroyed = false;
+  {
+    const ScopedTask scoped(s.supervise([ends_itself, watch = std::unique_ptr<Watch>(new Watch{this, &destroyed})] {
+      while (!ends_itself && this_task::sleep_for(1h)) {
+      }
+    }));
+    world.run_until_idle();
+    EXPECT_FALSE(destroyed);
+    if (seed % 4 >= 2) s.request_shutdown();  // then shutdown destroys it
+  }
+  EXPECT_TRUE(destroyed);
+  s.shutdown();
+}
+
+ENGIN_SCENARIO(ScopedTaskTest, MayBelongToWhatItsOwnTaskCaptured) {
+  struct Owner {
+    ScopedTask task;
+  };
+  Supervisor& s = started();
+  std::weak_ptr<Owner> alive;
+  {
+    const auto owner = std::make_shared<Owner>();
+    alive = owner;
+    owner->task = ScopedTask(s.supervise([owner] {}));
+  }
+  world.run_until_idle();
+  EXPECT_FALSE(alive.expired()) << "they hold each other";
+  EXPECT_TRUE(s.shutdown().clean());
+  EXPECT_TRUE(alive.expired());
+}
+
 ENGIN_SCENARIO(ScopedTaskTest, MovesAndLetsGo) {
   Supervisor& s = started();
   const TaskHandle a = s.supervise(until_stopped()), b = s.supervise(until_stopped());
