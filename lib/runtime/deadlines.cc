@@ -90,7 +90,6 @@ bool Deadlines::hasten_watch() noexcept {
 
 Deadlines::Watch Deadlines::watch(TimePoint now) noexcept {
   const base::Lock lock(mutex_);
-  if (now >= latest_watch()) keeper_ = nullptr;
   watch_until_ = latest_watch();
   return {.stopping = stopping_,
           .due = watch_until_ <= now,

@@ -131,7 +131,7 @@ void GrowthMonitor::starve(RunnerPool::Ready ready, RunnerPool::Growth why, Time
       pace_ = kFastPace;
       return;
     }
-    if (growth != RunnerPool::Growth::Unneeded) control_.help_with_stop_jobs();
+    control_.help_with_stop_jobs();
   }
   // Twice as long after each look in a row that could do nothing.
   const bool starved_before = starving_.load(std::memory_order_relaxed);

@@ -64,7 +64,6 @@ void RunnerPool::stop(TimePoint deadline) noexcept {
   {
     const base::Lock lock(mutex_);
     stopping_.store(true, std::memory_order_relaxed);
-    wave_ = 0;
     parked.swap(parked_runners_);
     parked_.store(0, std::memory_order_relaxed);
   }
@@ -175,7 +174,6 @@ RunnerPool::Growth RunnerPool::grow(std::size_t wave) noexcept {
 }
 
 RunnerPool::Growth RunnerPool::grow_for_stop_jobs(std::size_t wave) noexcept {
-  if (stopping_.load(std::memory_order_acquire) || someone_free()) return Growth::Unneeded;
   const std::shared_lock start(starts_);
   for (std::size_t i = 0; i < wave; ++i) {
     const int beyond = std::max(0, runners() - options_.max_runners);

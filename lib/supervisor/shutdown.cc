@@ -301,10 +301,7 @@ bool Core::force_report() noexcept {
     if (report_stage_ != ReportStage::None) return false;
     report_stage_ = ReportStage::Building;
   }
-  if (!launched_.exchange(true)) {
-    const base::Lock lock(mutex_);
-    all_launched_ = true;
-  }
+  launched_.store(true);  // nobody need be told any more
   for_each(*this, [](Task& task) {
     task.give_up_at_deadline();
     return true;
