@@ -67,6 +67,9 @@ Value Host::make_supervisor(const SupervisorOptions* given) {
   SupervisorOptions options = given != nullptr ? *given : SupervisorOptions();
   const base::Lock lock(mutex_);
   options_ = options;
+  // It is the Supervisor that holds what is the user's, and goes before it.
+  options_.observers.clear();
+  options_.defaults = TaskOptions();
   options.shutdown_timeout -= options.shutdown_timeout / 4;  // the rest is the lifecycle's
   auto supervisor = std::make_shared<Supervisor>(std::move(options));
   runner_ = std::make_unique<LifecycleRunner>(lifecycle_, options_.runtime, options_.shutdown_timeout);
@@ -301,6 +304,7 @@ void Host::take_down() {
 
 // With no lock held: destructors are the user's.
 void Host::destroy_all() {
+  LifecycleRunner::forget_hooks(lifecycle_);
   for (auto node = assembly_.order().rbegin(); node != assembly_.order().rend(); ++node) {
     {
       const base::Lock lock(mutex_);

@@ -70,6 +70,13 @@ std::optional<LifecycleHook> LifecycleRunner::next_to_start(std::size_t at) {
   return std::nullopt;
 }
 
+void LifecycleRunner::forget_hooks(Lifecycle& lifecycle) noexcept {
+  std::vector<LifecycleHook> hooks;
+  const std::lock_guard lock(lifecycle.mutex_);
+  lifecycle.closed_ = true;
+  hooks.swap(lifecycle.hooks_);  // destroyed without the lock
+}
+
 bool LifecycleRunner::start_all() {
   std::size_t at = 0;
   while (auto hook = next_to_start(at++)) {

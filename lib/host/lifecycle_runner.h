@@ -33,6 +33,9 @@ class LifecycleRunner {
   /// Waits a moment for hooks that had run out of time; those that still run after it are unfinished().
   void finish();
 
+  /// When all is over: what they captured goes.
+  static void forget_hooks(Lifecycle& lifecycle) noexcept;
+
   /// Any thread: start_all starts nothing more, and the token of the hook that it waits for fires.
   void interrupt() noexcept;
 

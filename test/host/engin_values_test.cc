@@ -40,6 +40,28 @@ TEST_F(EnginTest, EachNeededProviderRunsOnceInOrderAndValuesAreDestroyedInRevers
   EXPECT_EQ(log.size(), 7U);
 }
 
+TEST_F(EnginTest, WhatAHookOrAnObserverSharesIsDestroyedInItsTurn) {
+  struct Silent : Part<3>, engin::Observer {
+    using Part<3>::Part;
+    void on_event(const engin::Event&) override {}
+  };
+  Engin app(Supply(std::ref(log)), Provide([](Log& l) { return Part<1>(l); }),
+            Provide([](Log& l, Part<1>&) { return std::make_shared<Part<2>>(l); }),
+            Provide([](Log& l, Part<1>&) { return std::make_shared<Silent>(l); }),
+            Provide([this](std::shared_ptr<Silent> silent) {
+              SupervisorOptions supervisor = options();
+              supervisor.observers.push_back(silent);
+              return supervisor;
+            }),
+            Invoke([](Supervisor&, engin::Lifecycle& lifecycle, std::shared_ptr<Part<2>> part) {
+              lifecycle.hook({.name = "part", .on_stop = [part] {}});
+            }));
+  app.start();
+  app.stop();
+  ASSERT_EQ(log.size(), 6U);
+  EXPECT_EQ(log.back(), "destroy 1") << "which the others may use in their destructors";
+}
+
 struct Shape {
   virtual ~Shape() = default;
   virtual std::string name() const = 0;
