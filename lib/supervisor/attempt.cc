@@ -16,7 +16,10 @@ using runtime::Lane;
 
 void Task::start(TimePoint now, Posts* together) noexcept {
   Section section(*this, together);
-  if (state_ == TaskState::Registered) schedule(std::max(now, since_), section);
+  now = std::max(now, since_);
+  if (state_ == TaskState::Registered) schedule(now, section);
+  // Stopped, and then restarted, before the start.
+  if (is_ended(state_) && !gone_ && std::exchange(restart_wanted_, false)) start_again(now, section);
 }
 
 /// Hands the next attempt to the ready queue.
@@ -337,7 +340,7 @@ bool Task::after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& se
       break;
   }
   const Duration delay = next_delay(now);
-  if (retry && restart_allowed(detail::saturating_add(now, delay))) {
+  if (retry && !(series_ && series_->at_limit) && restart_allowed(detail::saturating_add(now, delay))) {
     restart_counted_ = window_ != nullptr;
     note_end(section, what, now, Decision::Restart, delay);
     return go_on_after(TaskEvent::Delay, delay, now, section);

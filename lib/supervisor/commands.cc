@@ -32,7 +32,10 @@ void Task::stop_as(StopReason reason, TimePoint now, Section& section) {
 
 bool Task::request_stop(std::uint32_t* ticket) noexcept {
   Section section(*this);
-  if (is_ended(state_)) return false;
+  if (is_ended(state_)) {
+    restart_wanted_ = false;  // before the start
+    return false;
+  }
   if (ticket != nullptr) *ticket = stops_over_;
   stop_as(StopReason::Requested, core_.runtime().now(), section);
   return true;
@@ -68,6 +71,7 @@ RestartResult Task::restart() {
       return RestartResult::Started;
     case Reaction::StartNow:
       streak_ = 0;
+      if (series_) series_->call_now = true;
       if (state_ != TaskState::Queued) {
         if (std::exchange(restart_counted_, false)) window_->take_back();  // this one is not counted
         strand_.wait_due = TimePoint::max();
@@ -92,19 +96,29 @@ RestartResult Task::restart() {
       return RestartResult::Started;
     case Reaction::RestartLater:
       restart_wanted_ = true;
+      if (series_) series_->call_now = true;
       return RestartResult::WhenEnded;
     case Reaction::StartAgain:
-      hook_stage_ = HookStage::None;
-      hook_result_ = HookResult::None;
-      end_event_ = TaskEvent::EndStopped;
-      reset_delays();
       old_attached = std::move(attached_);
-      core_.task_started_again();
-      schedule(now, section);
+      if (core_.is_started()) {
+        start_again(now, section);
+      } else {
+        restart_wanted_ = true;  // by start()
+      }
       return RestartResult::Started;
     default:
       return RestartResult::Refused;
   }
+}
+
+void Task::start_again(TimePoint now, Section& section) {
+  hook_stage_ = HookStage::None;
+  hook_result_ = HookResult::None;
+  end_event_ = TaskEvent::EndStopped;
+  if (series_) series_->call_now = true;
+  reset_delays();
+  core_.task_started_again();
+  schedule(now, section);
 }
 
 bool Task::remove() {

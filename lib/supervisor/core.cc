@@ -194,6 +194,16 @@ void Core::start() {
   }
 }
 
+bool Core::is_started() const noexcept {
+  const base::Lock lock(mutex_);
+  return started_;
+}
+
+bool Core::has_threads() const noexcept {
+  const base::Lock lock(mutex_);
+  return threads_ == Threads::Up;
+}
+
 std::size_t Core::next_tasks(TaskId from, bool backwards, Task** out, std::size_t max) noexcept {
   const base::Lock lock(mutex_);
   std::size_t n = 0;

@@ -66,6 +66,10 @@ class Core final : private runtime::Listener {
   runtime::Runtime& runtime() const noexcept { return *runtime_; }
   const SupervisorOptions& options() const noexcept { return options_; }
   bool shutting_down() const noexcept { return phase_.load() != Phase::Open; }
+  /// start() was called.
+  bool is_started() const noexcept;
+  /// There are runners: from its start on, or, if it was never started, while it shuts down.
+  bool has_threads() const noexcept;
   /// The report is there.
   bool ended() const noexcept { return phase_.load() == Phase::Ended; }
   TimePoint deadline() const noexcept { return TimePoint(Duration(deadline_.load())); }

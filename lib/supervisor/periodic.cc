@@ -23,6 +23,7 @@ void Task::begin_series(TimePoint now) noexcept {
   series_->next = series_->scheduled = detail::saturating_add(series_->base, call_jitter());
   series_->in_call = false;
   series_->asked = false;
+  series_->at_limit = false;
 }
 
 /// False: the strand has left this thread. True: the series is over, `end` says with what.
@@ -100,7 +101,6 @@ Task::AfterCall Task::end_call(RawEnd& end, TimePoint& now) noexcept {
   }
   {
     Section section(*this);
-    outcome_fixed_ = false;
     // Then it is judged as the attempt that it ends.
     if (stop_reached(strand_) || (failed && stop_begun())) return AfterCall::Over;
     plan_next_call(now);
@@ -115,12 +115,16 @@ Task::AfterCall Task::end_call(RawEnd& end, TimePoint& now) noexcept {
     } else {
       const Duration delay = options_->backoff.delay(streak_ + 1, core_.random(id_, attempt_ + failures_.count()));
       const TimePoint next = std::min(series_->next, detail::saturating_add(now, delay));
-      if (!restart_allowed(next)) return AfterCall::Over;
+      if (!restart_allowed(next)) {
+        series_->at_limit = true;
+        return AfterCall::Over;
+      }
       count_failure(text, end, room, section);
       ++streak_;
       series_->next = next;
       note_end(section, AttemptEnd::Failed, now, Decision::Restart, series_->next - now);
     }
+    outcome_fixed_ = false;
     section.deliver_here();
   }
   deliver();

@@ -121,8 +121,7 @@ void check_may_wait_for(const detail::Task& task, const char* what) {
 StopResult stop_and_wait(detail::Task* task, std::optional<Duration> timeout) {
   if (task == nullptr) return StopResult::AlreadyEnded;
   task->core().check_process();
-  if (is_ended(task->state())) return StopResult::AlreadyEnded;
-  check_may_wait_for(*task, "stop()");
+  if (!is_ended(task->state())) check_may_wait_for(*task, "stop()");
   std::uint32_t ticket = 0;
   if (!task->request_stop(&ticket)) return StopResult::AlreadyEnded;
   auto& runtime = task->core().runtime();

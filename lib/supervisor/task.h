@@ -93,6 +93,7 @@ struct Series {
   std::atomic<bool> in_call = false;  // read by the heartbeat as well
   bool asked = false;                 // retry_if, about this call's failure
   bool refused = false;               // its answer
+  bool at_limit = false;              // the limit allowed no call after this one
   // Guarded by the task's lock.
   bool call_now = false;  // restart(): whatever the schedule says
 };
@@ -308,6 +309,7 @@ class Task {
   void stop_as(StopReason reason, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void settle_end(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void leave_registry(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void start_again(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   bool hook_runs_on() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void hook_ran_out(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void begin_disposal(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);

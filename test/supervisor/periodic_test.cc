@@ -27,6 +27,51 @@ ENGIN_WITH_SEEDS(PeriodicTest);
 
 using Times = std::vector<Duration>;
 
+TEST_P(PeriodicTest, ALimitIsReachedByTheCallThatItDoesNotAllow) {
+  // The backoff alone would reach beyond the window; a call comes at its due time at the latest.
+  auto task = s.supervise(every(1s,
+                                [this] {
+                                  calls.push_back(world.now() - begin);
+                                  throw std::runtime_error("broken");
+                                }),
+                          {.on_exception = OnException::Retry,
+                           .backoff = Backoff::constant(10s),
+                           .restart_limit = {.max_restarts = 2, .window = 5s, .then = OnLimit::GiveUp}});
+  world.advance(30s);
+  EXPECT_EQ(calls, Times({0s, 1s, 2s}));
+  EXPECT_EQ(task.state(), TaskState::GaveUp);
+  EXPECT_EQ(task.snapshot().attempt, 1U);
+  EXPECT_EQ(task.snapshot().failed, 3U);
+}
+
+TEST_P(PeriodicTest, AStopWhileRetryIfIsAskedDoesNotChangeWhatTheCallWas) {
+  auto task = s.supervise(every(1h, [] { throw std::runtime_error("broken"); }),
+                          {.on_exception = OnException::Retry, .retry_if = [](const Failure&) {
+                             this_task::sleep_for(10s);
+                             return true;
+                           }});
+  world.advance(1s);
+  task.request_stop();
+  EXPECT_EQ(task.wait(), Outcome::Failed);
+  EXPECT_EQ(task.snapshot().failed, 1U);
+}
+
+TEST_P(PeriodicTest, RestartMakesTheNextCallNowWhateverTheTaskWaitsFor) {
+  auto task = s.supervise(every(1h, note(), {.first = 2h}));
+  EXPECT_EQ(task.restart(), RestartResult::Started);  // queued
+  world.run_until_idle();
+  EXPECT_EQ(calls, Times({0s}));
+  world.advance(1s);
+  EXPECT_EQ(task.stop(1s), StopResult::Stopped);
+  EXPECT_EQ(task.restart(), RestartResult::Started);  // ended
+  world.run_until_idle();
+  EXPECT_EQ(calls, Times({0s, 1s}));
+  world.advance(1s);
+  EXPECT_EQ(task.restart(), RestartResult::Started);  // waiting
+  world.run_until_idle();
+  EXPECT_EQ(calls, Times({0s, 1s, 2s}));
+}
+
 TEST_P(PeriodicTest, CallsAtOnceAndThenOnceAPeriod) {
   auto task = s.supervise(every(5s, note()));
   world.advance(15s);
