@@ -177,6 +177,24 @@ void Task::begin_disposal(Section& section) {
   post_stop_job(section);
 }
 
+/// True: the caller does what was posted.
+bool Task::claim_disposal() {
+  if (disposal_ != Disposal::Posted) return false;
+  disposal_ = Disposal::Running;
+  return true;
+}
+
+void Task::dispose_here() noexcept {
+  JobContext context{JobContext::Kind::StopCallback, &core_, this, nullptr, nullptr};
+  const ContextScope scope(context);
+  {
+    const base::Lock lock(mutex);
+    if (!claim_disposal()) return;
+  }
+  dispose();
+  core_.cleanup_ends();
+}
+
 void Task::dispose() noexcept {
   BodyPtr body = std::move(body_);
   std::function<bool(const Failure&)> predicate;

@@ -236,8 +236,7 @@ void Task::run_stop_job(runtime::Job& job) noexcept {
   {
     Section section(task);
     task.stop_job_posted_ = false;
-    dispose = task.disposal_ == Disposal::Posted;
-    if (dispose) task.disposal_ = Disposal::Running;
+    dispose = task.claim_disposal();
     if (!dispose && task.stop_request_due()) {
       task.note_stop_request(task.core_.runtime().now(), section);
       ++task.in_stop_callbacks_;

@@ -152,6 +152,7 @@ void TaskHandle::remove_and_wait() const {
   if (!remove()) task_->settle_end();  // shutdown destroys it, or somebody else has removed it
   const detail::JobContext* job = detail::current_job();
   if (job != nullptr && job->task == task_) return;  // in a destructor of what it captured
+  if (!task_->core().has_threads()) task_->dispose_here();
   task_->core().runtime().wait(task_, [this] { return !task_->is_being_disposed_of(); }, TimePoint::max());
 }
 

@@ -145,6 +145,9 @@ class Task {
   bool is_ready() noexcept;
   bool is_gone() noexcept;
   bool is_being_disposed_of() noexcept;
+  /// Does what was posted to be done on a runner, if that has not begun: on a thread that must not go on before, while
+  /// there are no runners.
+  void dispose_here() noexcept;
   bool ended_or_straggling() noexcept;
   TaskSnapshot describe();
   void announce(Section& section) noexcept ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
@@ -313,6 +316,7 @@ class Task {
   bool hook_runs_on() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void hook_ran_out(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void begin_disposal(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool claim_disposal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void dispose() noexcept;
   bool user_code_remains() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   bool user_code_executes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);

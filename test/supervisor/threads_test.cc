@@ -29,6 +29,44 @@ namespace {
 
 using namespace std::chrono_literals;
 
+TEST_F(ThreadsTest, AScopedTaskMayGoBeforeTheStartAndDuringAShutdownThatNobodyWaitsFor) {
+  Supervisor s(options());
+  bool destroyed = false;
+  std::shared_ptr<void> captured(nullptr, [&](void*) { destroyed = true; });
+  {
+    const ScopedTask scoped(s.supervise([c = std::exchange(captured, nullptr)] {}));
+  }
+  EXPECT_TRUE(destroyed);
+  destroyed = false;
+  captured = std::shared_ptr<void>(nullptr, [&](void*) { destroyed = true; });
+  {
+    const ScopedTask scoped(s.supervise([c = std::exchange(captured, nullptr)] {}));
+    s.request_shutdown();
+  }
+  EXPECT_TRUE(destroyed);
+  EXPECT_TRUE(s.shutdown().clean());
+}
+
+TEST_F(ThreadsTest, WhatIsStoppedAndRestartedBeforeTheStartBeginsWithIt) {
+  rules.by_hand = true;
+  Supervisor s(options());
+  std::atomic<int> hooks{0}, ran{0};
+  const TaskOptions with_hook{.shutdown_hook = [&] { ++hooks; }};
+  const TaskHandle again = s.supervise([&] { ++ran; }, with_hook), stopped = s.supervise([&] { ++ran; }, with_hook);
+  for (const TaskHandle& task : {again, stopped}) {
+    EXPECT_EQ(task.stop(Patience), StopResult::Stopped);
+    EXPECT_EQ(task.restart(), RestartResult::Started);
+  }
+  EXPECT_EQ(stopped.stop(Patience), StopResult::AlreadyEnded);
+  s.start();
+  EXPECT_TRUE(s.wait_all());
+  EXPECT_EQ(ran.load(), 1);
+  EXPECT_EQ(again.state(), TaskState::Completed);
+  EXPECT_EQ(stopped.state(), TaskState::Stopped);
+  EXPECT_EQ(hooks.load(), 0);
+  EXPECT_TRUE(s.shutdown().clean());
+}
+
 TEST_F(ThreadsTest, AnEndlessTaskStopsWithinATenthOfASecond) {
   Duration best = Duration::max();
   for (int round = 0; round < 5; ++round) {
