@@ -71,7 +71,8 @@ class [[nodiscard("co_await it")]] TimedWakeupAwaiter : public WakeupAwaiter {
 /// `notify` before `wait`: the next wait returns at once (one permit, however often it was notified). `notify` after
 /// `wait`: the oldest waiter that stop has not already cut short wakes; a notification is never lost on one that has.
 /// Both functions may be called from any thread, also outside tasks, and never throw or block for long. Must outlive
-/// its waiters: destroying it with waiters ends the process with a line that says so.
+/// its waiters, but not those that a notification has woken: destroying it with waiters ends the process with a line
+/// that says so.
 class ENGIN_EXPORT Wakeup {
  public:
   using Result = WaitResult;

@@ -80,6 +80,7 @@ bool WakeupWait::arm_wakeup(Wait& wait, Strand& strand) noexcept {
   if (self.wakeup.permit_) {
     self.wakeup.permit_ = false;
     self.wakeup.mutex_.unlock();
+  if (self.linked) self.wakeup.unlink(self);  // awaited before, and not woken then
     wait.result = Wait::Result::Done;
     return true;
   }
@@ -96,7 +97,7 @@ bool WakeupWait::arm_wakeup(Wait& wait, Strand& strand) noexcept {
 }
 
 WakeupWait::~WakeupWait() {
-  if (strand == nullptr) return;
+  if (strand == nullptr || result == Result::Done) return;  // whoever woke it may have destroyed the wakeup since
   const std::lock_guard lock(wakeup.mutex_);
   if (linked) wakeup.unlink(*this);
 }
@@ -157,11 +158,15 @@ bool SuspendWait::arm_suspend(Wait& wait, Strand& strand) noexcept {
     }
     return true;
   }
-  self.at_stop.emplace(std::move(token), CancelAtStop{&self});
   const std::shared_ptr<SuspendState> state = self.state;
   const std::lock_guard lock(state->mutex);
   if (state->called) return true;
   state->strand = &strand;
+  {
+    const std::lock_guard lock(state->mutex);
+    if (state->called) return true;  // and there is nothing to cancel
+  }
+  self.at_stop.emplace(std::move(token), CancelAtStop{&self});
   return false;
 }
 

@@ -288,9 +288,9 @@ StopReason Task::current_stop_reason() noexcept {
   return stop_reason_;
 }
 
-TimePoint Task::current_stop_deadline(const Strand* strand) noexcept {
+TimePoint Task::current_stop_deadline(bool of_hook) noexcept {
   const base::Lock lock(mutex);
-  if (hook_ && strand == &hook_->strand) return hook_->deadline;
+  if (of_hook) return hook_->deadline;
   return stop_deadline_;
 }
 

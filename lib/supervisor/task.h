@@ -196,7 +196,7 @@ class Task {
   void give_up_at_deadline() noexcept;
 
   StopReason current_stop_reason() noexcept;
-  TimePoint current_stop_deadline(const Strand* strand) noexcept;
+  TimePoint current_stop_deadline(bool of_hook) noexcept;
   std::uint64_t attempt() noexcept;
   /// Delivers what the outbox holds, on the calling thread; see outbox.h.
   void deliver() noexcept;

@@ -58,7 +58,7 @@ StopReason stop_reason() noexcept {
 TimePoint stop_deadline() noexcept {
   const JobContext* job = job_of_task();
   if (job == nullptr) return TimePoint::max();
-  return job->task->current_stop_deadline(job->kind == JobContext::Kind::Hook ? job->strand : nullptr);
+  return job->task->current_stop_deadline(job->kind == JobContext::Kind::Hook);
 }
 
 }  // namespace engin::this_task

@@ -1,4 +1,6 @@
+#include <cstring>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -161,6 +163,63 @@ TEST_P(AwaitablesTest, AWaiterThatTimedOutLeavesTheWakeup) {
     auto task = s.supervise([&]() -> Co<> { EXPECT_EQ(co_await brief.wait_for(1s), Wakeup::TimedOut); });
     EXPECT_EQ(task.wait(), Outcome::Completed);
   }
+}
+
+TEST_P(AwaitablesTest, AWakeupMayGoWhenItHasWokenItsWaiter) {
+  auto mine = std::make_unique<Wakeup>();
+  Wakeup* const there = mine.get();
+  bool woken = false;
+  auto task = s.supervise([&]() -> Co<> { woken = co_await there->wait(); });
+  world.run_until_idle();
+  mine->notify();
+  // Its memory is used by something else, in which no mutex can be locked.
+  mine->~Wakeup();
+  std::memset(static_cast<void*>(there), 0xff, sizeof(Wakeup));
+  EXPECT_EQ(task.wait(), Outcome::Completed);
+  EXPECT_TRUE(woken);
+  ::operator delete(mine.release());
+}
+
+TEST_P(AwaitablesTest, AnAwaiterThatTimedOutMayBeAwaitedOnceMore) {
+  std::vector<Wakeup::Result> results;
+  auto task = s.supervise([&]() -> Co<> {
+    auto awaiter = wakeup.wait_for(1s);
+    results.push_back(co_await awaiter);
+    results.push_back(co_await awaiter);
+  });
+  world.advance(1s);
+  wakeup.notify();
+  EXPECT_EQ(task.wait(), Outcome::Completed);
+  EXPECT_EQ(results, (std::vector{Wakeup::TimedOut, Wakeup::Signalled}));
+}
+
+TEST_P(AwaitablesTest, NothingIsCancelledThatIsOver) {
+  int cancelled = 0;
+  auto task = s.supervise([&]() -> Co<> {
+    while (co_await sleep_for(1h)) {
+    }
+    co_await suspend([](Resumer resume) { resume(); }, [&] { ++cancelled; });
+  });
+  world.run_until_idle();
+  EXPECT_EQ(task.stop(1s), StopResult::Stopped);
+  EXPECT_EQ(cancelled, 0);
+}
+
+TEST_P(AwaitablesTest, AHooksBlockingFunctionHasTheHooksDeadline) {
+  std::optional<Duration> left;
+  auto task = s.supervise(
+      []() -> Co<> {
+        while (co_await sleep_for(1h)) {
+        }
+      },
+      {.shutdown_hook = [&]() -> Co<> {
+         const auto look = [&] { left = this_task::stop_deadline() - world.now(); };
+         co_await blocking(look);
+       },
+       .hook_timeout = 3s});
+  world.run_until_idle();
+  EXPECT_EQ(task.stop(1s), StopResult::Stopped);
+  EXPECT_EQ(left, std::optional<Duration>(3s));
 }
 
 TEST_P(AwaitablesTest, BlockingGivesResultAndExceptionAndIsInsideItsTask) {
