@@ -85,7 +85,7 @@ class [[nodiscard("co_await it")]] BlockingAwaiter : private BlockingWait {
         self.value_.emplace(invoke(self.f_, token));
       }
     } catch (...) {
-      self.exception = std::current_exception();
+      self.exception = take_current_exception();
     }
   }
   F f_;

@@ -20,6 +20,10 @@ class Co;
 
 namespace detail {
 
+/// The exception in flight. Called in a catch (...), nowhere else. A forced unwind (pthread_exit, cancellation) cannot
+/// be taken: prints a line naming the task and ends the process.
+ENGIN_EXPORT std::exception_ptr take_current_exception() noexcept;
+
 struct RawEnd;
 
 /// What every promise of a Co has. The step loop of the task (lib/supervisor/strand.cc) is the only one to resume a
@@ -73,7 +77,7 @@ struct Promise : PromiseValue<T> {
   Co<T> get_return_object() noexcept;
   std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalAwaiter final_suspend() const noexcept { return {}; }
-  void unhandled_exception() noexcept { this->exception = std::current_exception(); }
+  void unhandled_exception() noexcept { this->exception = take_current_exception(); }
 };
 
 template <class T>

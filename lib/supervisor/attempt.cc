@@ -192,6 +192,7 @@ bool Task::ask_retry_if(const RawEnd& end, const FailureText& text) noexcept {
   try {
     return options_->retry_if(text.with(end.exception, end.status));
   } catch (...) {
+    (void)take_current_exception();
     return false;
   }
 }

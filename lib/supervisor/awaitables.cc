@@ -17,21 +17,24 @@ namespace engin::detail {
 
 using runtime::Lane;
 
+std::exception_ptr take_current_exception() noexcept {
+  std::exception_ptr exception = std::current_exception();
+  if (base::exception_type(exception) != nullptr) return exception;
+  // Not a C++ exception: a forced unwind (pthread_exit, cancellation) must not be swallowed, and cannot be passed on.
+  const JobContext* job = current_job();
+  std::string who = "an observer or a stop callback";
+  try {
+    if (job != nullptr && job->task != nullptr) who = "task '" + job->task->name() + "'";
+  } catch (...) {
+  }
+  std::fprintf(stderr, "engin: %s ended its thread (pthread_exit or a cancellation); that ends the process\n",
+               who.c_str());
+  std::abort();
+}
+
 void take_current_exception(RawEnd& end) noexcept {
   end.kind = RawEnd::Kind::Threw;
-  end.exception = std::current_exception();
-  if (base::exception_type(end.exception) == nullptr) {
-    // Not a C++ exception: a forced unwind (pthread_exit, cancellation) must not be swallowed, and cannot be passed on.
-    const JobContext* job = current_job();
-    std::string name;
-    try {
-      if (job != nullptr && job->task != nullptr) name = job->task->name();
-    } catch (...) {
-    }
-    std::fprintf(stderr, "engin: task '%s' ended its thread (pthread_exit or a cancellation); that ends the process\n",
-                 name.c_str());
-    std::abort();
-  }
+  end.exception = take_current_exception();
 }
 
 /// The wait is over before it began, since stop was requested: back by way of the ready queue, so that an attempt that
@@ -77,10 +80,10 @@ bool WakeupWait::arm_wakeup(Wait& wait, Strand& strand) noexcept {
   // taken, or finds this waiter parked.
   const base::NoLockPoint held;
   self.wakeup.mutex_.lock();
+  if (self.linked) self.wakeup.unlink(self);  // awaited before, and not woken then
   if (self.wakeup.permit_) {
     self.wakeup.permit_ = false;
     self.wakeup.mutex_.unlock();
-  if (self.linked) self.wakeup.unlink(self);  // awaited before, and not woken then
     wait.result = Wait::Result::Done;
     return true;
   }
@@ -151,7 +154,7 @@ bool SuspendWait::arm_suspend(Wait& wait, Strand& strand) noexcept {
     self.state = std::make_shared<SuspendState>();
     self.start(self, self.state);
   } catch (...) {
-    self.exception = std::current_exception();
+    self.exception = take_current_exception();
     if (self.state) {
       const std::lock_guard lock(self.state->mutex);
       self.state->called = true;  // a resumer that got away does nothing
@@ -159,14 +162,14 @@ bool SuspendWait::arm_suspend(Wait& wait, Strand& strand) noexcept {
     return true;
   }
   const std::shared_ptr<SuspendState> state = self.state;
-  const std::lock_guard lock(state->mutex);
-  if (state->called) return true;
-  state->strand = &strand;
   {
     const std::lock_guard lock(state->mutex);
     if (state->called) return true;  // and there is nothing to cancel
   }
   self.at_stop.emplace(std::move(token), CancelAtStop{&self});
+  const std::lock_guard lock(state->mutex);
+  if (state->called) return true;
+  state->strand = &strand;
   return false;
 }
 
@@ -174,7 +177,7 @@ void SuspendWait::CancelAtStop::operator()() const noexcept {
   try {
     wait->cancel(*wait);
   } catch (...) {
-    wait->exception = std::current_exception();  // thrown by finish(), which waits for this
+    wait->exception = take_current_exception();  // thrown by finish(), which waits for this
   }
 }
 

@@ -290,6 +290,7 @@ void Core::deliver(const Event& event) noexcept {
     try {
       observers_[i]->on_event(event);
     } catch (...) {
+      (void)take_current_exception();
       count_undelivered(1);
       if (!dropped_[i].exchange(true)) {
         const std::string& name = options_.name;

@@ -183,6 +183,19 @@ int pthread_exits() {
   return s.run();
 }
 
+int coroutine_pthread_exits() {
+  Supervisor s;
+  s.supervise(
+      []() -> Co<> {
+        co_await [](void) -> Co<> {
+          (void)co_await yield();
+          ::pthread_exit(nullptr);
+        }();
+      },
+      {.name = "quitter"});
+  return s.run();
+}
+
 int exits() {
   static Supervisor* s = new Supervisor;
   s->supervise([] { std::exit(7); }, {.name = "exits"});
@@ -454,6 +467,7 @@ int main(int argc, char** argv) {
       {"hung-hook", hung_hook},
       {"throws-in-destructor", throws_in_destructor},
       {"pthread-exit", pthread_exits},
+      {"coroutine-pthread-exit", coroutine_pthread_exits},
       {"exits", exits},
       {"destroys-its-own-supervisor", destroys_its_own_supervisor},
       {"forks", forks},

@@ -61,9 +61,11 @@ TEST(SupervisorProcessTest, ADestructorThatThrowsOnTheWayOutIsAFailureLikeAnyOth
 }
 
 TEST(SupervisorProcessTest, ATaskThatEndsItsThreadEndsTheProcessAndIsNamed) {
-  Child child(Program, "pthread-exit");
-  EXPECT_EQ(child.status(), 128 + SIGABRT);
-  EXPECT_THAT(child.output(), HasSubstr("task 'quitter' ended its thread"));
+  for (const char* mode : {"pthread-exit", "coroutine-pthread-exit"}) {
+    Child child(Program, mode);
+    EXPECT_EQ(child.status(), 128 + SIGABRT);
+    EXPECT_THAT(child.output(), HasSubstr("task 'quitter' ended its thread"));
+  }
 }
 
 TEST(SupervisorProcessTest, ATaskMayCallExit) {

@@ -26,8 +26,7 @@ struct RawEnd {
   std::exception_ptr exception;
 };
 
-/// Takes the exception in flight into `end`. Called in a catch (...), nowhere else. A forced unwind (pthread_exit,
-/// cancellation) cannot be taken: prints a line naming the task and ends the process.
+/// take_current_exception() into `end`.
 ENGIN_EXPORT void take_current_exception(RawEnd& end) noexcept;
 
 /// A callable that was handed over, its type forgotten. `run` calls it: a plain one to its end, one that returns a Co
