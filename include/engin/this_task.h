@@ -9,9 +9,10 @@
 #include "engin/detail/time.h"
 #include "engin/task_state.h"
 
-/// Of the task in whose job the calling thread is: its body, its hook, or a blocking() function of its. A TBB body or a
-/// thread of its own is outside. Outside any task the token never stops, sleep_for sleeps and returns true, the others
-/// do nothing, so that a task function can be called from a plain test.
+/// Of the task in whose job the calling thread is: its body, its hook, or a blocking() function of its. A thread of its
+/// own is outside, and so is the part of its parallel_for that one of oneTBB's workers runs. Outside any task the token
+/// never stops, sleep_for sleeps and returns true, the others do nothing, so that a task function can be called from a
+/// plain test.
 namespace engin::this_task {
 
 /// The token of this attempt; in a hook, the hook's own.

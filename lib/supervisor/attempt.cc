@@ -214,7 +214,7 @@ Task::Next Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
     room = failure_room();
   }
   Next next = Next::None;
-  // What is the user's, and a stop state that somebody asked for, are destroyed outside the lock: `end` by the caller.
+  // What is the user's, and a stop state that somebody asked for, are destroyed outside the lock.
   std::unique_ptr<Failure> old_attached;
   std::stop_source old_source(std::nostopstate);
   {
@@ -230,6 +230,7 @@ Task::Next Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
     if (what == AttemptEnd::Returned) ++completed_;
     if (what == AttemptEnd::Failed) count_failure(text, end, room, section);
     if (what == AttemptEnd::Stopped && failed) attach(text, end);
+    section.unkept_exception = std::move(end.exception);
     if (after_attempt(what, retry, now, section)) {
       next = Next::Again;
       // If nothing has to be told, and no memory be had, in between, it begins in the same section.
@@ -266,6 +267,7 @@ void Task::shut_all_down(ShutdownCause::Kind kind, Section& section, std::string
 void Task::attach(const FailureText& text, RawEnd& end) noexcept {
   try {
     attached_ = std::make_unique<Failure>(text.with(end.exception, end.status));
+    end.exception = nullptr;
   } catch (...) {  // no memory: the outcome comes without it
   }
 }

@@ -158,6 +158,7 @@ class Core final : private runtime::Listener {
   void add_observer_straggler() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void wait_for_stragglers();
   void forget_all() noexcept;
+  void release_options() noexcept;
   bool user_code_runs() noexcept;
 
   std::atomic<std::uint32_t> refs_{1};

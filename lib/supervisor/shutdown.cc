@@ -487,6 +487,16 @@ void Core::close() {
   muted_.store(true);
   runtime_->stop();
   forget_all();
+  release_options();
+}
+
+/// What the options hold of the user's goes with the Supervisor, though a handle may keep this. Nobody calls it any
+/// more.
+void Core::release_options() noexcept {
+  observers_.clear();
+  options_.observers.clear();
+  options_.defaults.retry_if = nullptr;
+  options_.defaults.shutdown_hook = Hook();
 }
 
 /// What is left of a straggler stays alive by its own references.

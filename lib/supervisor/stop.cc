@@ -65,7 +65,6 @@ void Task::run_hook(runtime::Job& job) noexcept {
   const ContextScope scope(context);
   RawEnd end;
   if (strand.purpose == Strand::Purpose::Begin) {
-    std::shared_ptr<Body> body;
     {
       Section section(task);
       if (task.hook_stage_ != HookStage::Queued) {  // the shutdown's deadline came first
@@ -75,10 +74,10 @@ void Task::run_hook(runtime::Job& job) noexcept {
       const TimePoint now = task.core_.runtime().now();
       task.hook_stage_ = HookStage::Running;
       hook.executing = true;
-      if (hook.expired) {  // in an earlier run
+      if (hook.expired.load()) {  // in an earlier run
         hook.source = std::stop_source();
         hook.token = hook.source.get_token();
-        hook.expired = false;
+        hook.expired.store(false);
       }
       hook.started = now;
       // Half of what is left, so that the body has the other half.
@@ -88,10 +87,12 @@ void Task::run_hook(runtime::Job& job) noexcept {
       hook.deadline = detail::saturating_add(now, time);
       task.set_limit(hook.strand, hook.deadline);
       task.note(section, EventKind::HookStarted, now);
-      body = hook.hook.body();
     }
+    // Destroyed when it executes no more, at the earliest: so not while this thread is in it, and by nobody that this
+    // thread might keep waiting once it has left.
+    Body& body = *hook.hook.body();
     PromiseBase* frame = nullptr;
-    body->ops->run(*body, hook.token, end, frame);
+    body.ops->run(body, hook.token, end, frame);
     if (frame != nullptr) {
       strand.begin(*frame);
       if (!strand.run_frames()) return;
@@ -146,7 +147,8 @@ void Task::hook_overdue(TimePoint now, Section& section) {
 void Task::hook_timed_out(TimePoint now, Section& section) {
   hook_stage_ = HookStage::Over;
   hook_result_ = HookResult::TimedOut;
-  hook_->expired = hook_->expiring = true;
+  hook_->expired.store(true);
+  hook_->expiring = true;
   hook_->duration = now - hook_->started;
   note(section, EventKind::HookTimedOut, now, [&](Event& e) {
     e.hook = HookResult::TimedOut;

@@ -70,7 +70,7 @@ void Strand::take_end(RawEnd& end) noexcept {
 
 bool Task::stop_reached(const Strand& strand) const noexcept {
   if (is_body(strand)) return stop_requested_.load(std::memory_order_acquire);
-  return hook_->expired;
+  return hook_->expired.load(std::memory_order_acquire);
 }
 
 bool Task::park(Strand& strand, Wait* wait, TimePoint due, std::uint32_t* epoch) noexcept {

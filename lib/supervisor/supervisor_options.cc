@@ -50,6 +50,7 @@ absl::Status SupervisorOptions::validate() const {
   if (absl::Status status = defaults.validate(); !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("defaults.", status.message()));
   }
+  if (!defaults.name.empty()) return refused("defaults.name", "must be empty, for names are unique");
   return absl::OkStatus();
 }
 

@@ -72,9 +72,9 @@ struct HookRun {
   // Guarded by the task's lock.
   std::stop_source source;
   std::stop_token token;
-  bool executing = false;  // from the first instruction to the last, past a timeout too
-  bool expired = false;    // its token fires or has fired
-  bool expiring = false;   // expire_job is under way
+  bool executing = false;             // from the first instruction to the last, past a timeout too
+  std::atomic<bool> expired = false;  // its token fires or has fired; read without the lock as well
+  bool expiring = false;              // expire_job is under way
   TimePoint started{};
   TimePoint deadline = TimePoint::max();
   Duration duration{};
@@ -309,10 +309,10 @@ class Task {
   void check_heartbeat(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
   // commands.cc
+  void start_again(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void stop_as(StopReason reason, TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void settle_end(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void leave_registry(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  void start_again(TimePoint now, Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   bool hook_runs_on() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void hook_ran_out(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void begin_disposal(Section& section) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
@@ -442,7 +442,9 @@ class ABSL_SCOPED_LOCKABLE Section {
   /// The caller delivers the events itself, after this section.
   void deliver_here() noexcept { deliver_here_ = true; }
 
+  // Destroyed before anybody hears that the task has ended.
   std::exception_ptr old_exception;
+  std::exception_ptr unkept_exception;
   bool counted_late = false;  // the failure of this step
 
  private:

@@ -1,7 +1,9 @@
 // What belongs to the user and when it is destroyed; what a handle, a report and a thread keep of a supervisor.
 #include <chrono>
 #include <memory>
+#include <new>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -67,6 +69,55 @@ struct SlowToGo {
     *destroyed = true;
   }
 };
+
+/// An exception whose destructor takes its time.
+template <class Base>
+struct SlowException : Base {
+  explicit SlowException(bool& is_destroyed)
+      : slow(nullptr, [&is_destroyed](void*) { is_destroyed = this_task::sleep_for(3s); }) {}
+  std::shared_ptr<void> slow;
+};
+struct NoBase {};
+
+TEST(ThrownLifetimeTest, NobodyIsToldThatAllHasEndedBeforeWhatWasThrownIsDestroyed) {
+  testing::VirtualRuntime world(1);
+  Supervisor s({.default_observer = false, .runtime = world});  // an observer would keep it
+  s.start();
+  // The exception that a later one takes the place of.
+  bool first = false;
+  const TaskHandle replaced = s.supervise(
+      [&first] {
+        if (this_task::attempt() == 2) throw std::runtime_error("the last one");
+        throw SlowException<NoBase>(first);
+      },
+      {.on_exception = OnException::Retry,
+       .backoff = Backoff::immediate(),
+       .restart_limit = {.max_restarts = 1, .window = 1min, .then = OnLimit::GiveUp}});
+  EXPECT_TRUE(s.wait_all());
+  EXPECT_EQ(replaced.state(), TaskState::GaveUp);
+  EXPECT_TRUE(first);
+  // One that is not kept.
+  bool second = false;
+  const TaskHandle unkept =
+      s.supervise([&second] { throw SlowException<std::bad_alloc>(second); }, {.on_exception = OnException::Ignore});
+  EXPECT_TRUE(s.wait_all());
+  EXPECT_EQ(unkept.state(), TaskState::Failed);
+  EXPECT_TRUE(second);
+  EXPECT_TRUE(s.shutdown().clean());
+}
+
+ENGIN_SCENARIO(LifetimeTest, WhatAHookCapturedIsGoneWhenItsTaskIs) {
+  Supervisor& s = started();
+  bool destroyed = false;
+  {
+    const ScopedTask scoped(hooked(s.supervise(
+        until_stopped(), {.shutdown_hook = [slow = std::shared_ptr<SlowToGo>(new SlowToGo{
+                                                this, 3s, &destroyed})]() -> Co<> { (void)co_await yield(); }})));
+    world.run_until_idle();
+  }
+  EXPECT_TRUE(destroyed);
+  s.shutdown();
+}
 
 ENGIN_SCENARIO(LifetimeTest, ADestructorThatHangsIsNamedBehindAThousandTasksThatEndedWell) {
   Supervisor& s = started({.shutdown_timeout = 10s});
@@ -220,8 +271,11 @@ TEST(LifetimeTest, AtAnyMomentOfTheStartAnotherThreadMayStopAndRemoveTheTasks) {
 
 TEST(LastReferenceTest, NothingOfASupervisorIsKeptWhenItsHandlesAreGone) {
   auto observer = std::make_shared<testing::Recorder>();
-  const std::weak_ptr<Observer> kept = observer;  // the supervisor's record holds it, and each task's that record
+  const std::weak_ptr<Observer> kept = observer;
   testing::VirtualRuntime world(1);
+  // The supervisor's record holds the world, and each task's that record.
+  const auto uses = [&world] { return world.shared_world().use_count(); };
+  const auto uses_before = uses();
   {
     TaskHandle outlives;
     {
@@ -243,10 +297,11 @@ TEST(LastReferenceTest, NothingOfASupervisorIsKeptWhenItsHandlesAreGone) {
       dropped_after_its_end = TaskHandle();
       s.shutdown();
     }
-    EXPECT_FALSE(kept.expired()) << "a handle may ask who it was";
+    EXPECT_TRUE(kept.expired());
+    EXPECT_GT(uses(), uses_before) << "a handle may ask who it was";
   }
   world.run_until_idle();
-  EXPECT_TRUE(kept.expired());
+  EXPECT_EQ(uses(), uses_before);
 }
 
 TEST(EmptyHandleTest, AnswersAtOnce) {
