@@ -89,6 +89,7 @@ TEST(SupervisorOptionsTest, AreRefusedWithTheFieldAndTheReason) {
   refused({.runner_stack_size = 65'535}, "runner_stack_size: must be at least 65536 bytes, is 65535");
   refused({.shutdown_timeout = -1s}, "shutdown_timeout: must not be negative, is -1 s");
   refused({.observers = {std::make_shared<testing::Recorder>(), nullptr}}, "observers[1]: must not be null");
+  refused({.defaults = {.name = "all"}}, "defaults.name: must be empty, for names are unique");
   refused({.defaults = {.stop_timeout = -1s}}, "defaults.stop_timeout: must not be negative, is -1 s");
   refused({.defaults = {.backoff = {.multiplier = 0}}}, "defaults.backoff.multiplier: must be at least 1, is 0");
 }
