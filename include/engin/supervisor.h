@@ -92,7 +92,7 @@ struct SupervisorOptions {
   std::vector<std::shared_ptr<Observer>> observers = {};
   /// Writes what a person must see to standard error.
   bool default_observer = true;
-  /// The options of supervise(f).
+  /// The options of supervise(f). Without a name, for names are unique.
   TaskOptions defaults = {};
   /// For jitter. Default: different each time.
   std::optional<std::uint64_t> random_seed = std::nullopt;

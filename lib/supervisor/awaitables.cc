@@ -87,6 +87,7 @@ bool WakeupWait::arm_wakeup(Wait& wait, Strand& strand) noexcept {
     wait.result = Wait::Result::Done;
     return true;
   }
+  wait.result = Wait::Result::Pending;  // it may have been awaited before
   Wakeup& wakeup = self.wakeup;
   self.prev = wakeup.tail_;
   self.next = nullptr;

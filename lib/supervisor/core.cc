@@ -279,12 +279,15 @@ std::uint64_t Core::random(TaskId task, std::uint64_t n) const noexcept {
 }
 
 void Core::deliver(const Event& event) noexcept {
-  if (muted_.load()) return;
+  observers_running_.fetch_add(1);  // first, so that whoever mutes knows whether somebody is here
+  if (muted_.load()) {
+    observers_running_.fetch_sub(1);
+    return;
+  }
   JobContext* const outer = current_job();
   JobContext context{JobContext::Kind::Observer, this, outer != nullptr ? outer->task : nullptr, nullptr,
                      outer != nullptr ? outer->token : nullptr};
   const ContextScope scope(context);
-  observers_running_.fetch_add(1);
   for (std::size_t i = 0; i < observers_.size(); ++i) {
     if (dropped_[i].load(std::memory_order_relaxed)) continue;
     try {

@@ -491,8 +491,9 @@ void Core::close() {
 }
 
 /// What the options hold of the user's goes with the Supervisor, though a handle may keep this. Nobody calls it any
-/// more.
+/// more, but for a thread that was left behind on its way to an observer.
 void Core::release_options() noexcept {
+  if (observers_running_.load() != 0) return;
   observers_.clear();
   options_.observers.clear();
   options_.defaults.retry_if = nullptr;
