@@ -133,6 +133,8 @@ ENGIN_SCENARIO(LifetimeTest, ADestructorThatHangsIsNamedBehindAThousandTasksThat
   ASSERT_EQ(report.stragglers.size(), 1u);
   EXPECT_EQ(report.stragglers[0].name, "slow");
   EXPECT_FALSE(report.tasks[0].clean) << "it is the first entry";
+  finish();
+  EXPECT_TRUE(destroyed);
 }
 
 ENGIN_SCENARIO(LifetimeTest, ADestructorThatHangsIsNamedThoughItsTaskWasRemoved) {
