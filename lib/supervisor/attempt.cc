@@ -230,7 +230,8 @@ Task::Next Task::end_attempt(RawEnd& end, TimePoint& now) noexcept {
     if (what == AttemptEnd::Returned) ++completed_;
     if (what == AttemptEnd::Failed) count_failure(text, end, room, section);
     if (what == AttemptEnd::Stopped && failed) attach(text, end);
-    section.unkept_exception = std::move(end.exception);
+    if (end.exception) [[unlikely]]
+      section.unkept_exception = std::move(end.exception);
     if (after_attempt(what, retry, now, section)) {
       next = Next::Again;
       // If nothing has to be told, and no memory be had, in between, it begins in the same section.

@@ -213,8 +213,9 @@ Section::~Section() {
     later ? together_->add(*job, lane) : core.runtime().post(*job, lane);
   }
   if (post_outbox) core.runtime().post(task.outbox_->job, runtime::Lane::Control);
-  old_exception = nullptr;
-  unkept_exception = nullptr;
+  if (old_exception) old_exception = nullptr;
+  if (unkept_exception) [[unlikely]]
+    unkept_exception = nullptr;
   if (forget_) core.forget(task);
   if (dispose_) task.dispose();
   if (ended_) core.task_ended(task, end ? &*end : nullptr);
