@@ -44,6 +44,7 @@ struct CountNote {
   std::uint64_t distinct = 0;
   std::uint64_t announced = 0;      // by AttemptStarted
   std::vector<TimePoint> restarts;  // due times of restarts that count
+  TimePoint left{};                 // when its body returned last
   bool disturbed = false;           // by restart(): its figures are not ours
 };
 class AttemptsAndLimit final : public TaskChecker<CountNote> {
@@ -63,6 +64,8 @@ class AttemptsAndLimit final : public TaskChecker<CountNote> {
       } else if (!is_periodic(plan(r.task).kind)) {
         fail(r, "attempt " + number(r.attempt) + " runs twice");
       }
+    } else if (r.what == What::Leave) {
+      n.left = r.time;
     } else if (is_event(r, EventKind::AttemptStarted)) {
       if (r.attempt != ++n.announced)
         fail(r, "event of attempt " + number(r.attempt) + " in place " + number(n.announced));
@@ -102,11 +105,12 @@ class AttemptsAndLimit final : public TaskChecker<CountNote> {
       if (within(at) >= *limit.max_restarts) fail(r, "restarted beyond its limit of " + number(*limit.max_restarts));
       n.restarts.push_back(at);
     } else if (r.decision == Decision::GiveUp || r.decision == Decision::CoolDown || r.decision == Decision::Shutdown) {
-      // The delay that was refused is not told; at no delay at all most restarts lie in the window.
+      // Neither the delay that was refused is told, nor when: the clock may have jumped since, before the event. At no
+      // delay at all, and as early as can be, most restarts lie in the window.
       const bool may_refuse = p.retry_if == RetryIf::No || p.retry_if == RetryIf::Throws;
-      if (!may_refuse && within(r.time) < *limit.max_restarts) {
+      if (!may_refuse && within(n.left) < *limit.max_restarts) {
         fail(r,
-             "refused after " + number(within(r.time)) + " restarts, the limit being " + number(*limit.max_restarts));
+             "refused after " + number(within(n.left)) + " restarts, the limit being " + number(*limit.max_restarts));
       }
       n.restarts.clear();
     }
