@@ -23,7 +23,7 @@ std::vector<std::string> threads() {
 
 }  // namespace
 
-bool falls_quiet(std::chrono::milliseconds window, long most) {
+bool falls_quiet(const std::function<bool()>& stretch, long most) {
   const auto switches = [] {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
@@ -32,7 +32,7 @@ bool falls_quiet(std::chrono::milliseconds window, long most) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
   while (std::chrono::steady_clock::now() < end) {
     const long before = switches();
-    std::this_thread::sleep_for(window);  // in which nothing should happen
+    if (!stretch()) return false;
     if (switches() - before <= most) return true;
   }
   return false;

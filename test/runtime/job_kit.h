@@ -69,9 +69,10 @@ template <class F>
   return true;
 }
 
-/// Whether the process comes to rest: there is a stretch of `window` in which its threads went to sleep at most `most`
-/// times. Waits at most for ten seconds.
-[[nodiscard]] bool falls_quiet(std::chrono::milliseconds window, long most);
+/// Whether the process comes to rest: there is a stretch in which its threads went to sleep at most `most` times.
+/// `stretch` returns when it is over, which a timer of what is tested says; false: that did not fire. Tries for ten
+/// seconds.
+[[nodiscard]] bool falls_quiet(const std::function<bool()>& stretch, long most);
 
 struct FunctionJob : Job {
   FunctionJob(const JobType& t, std::function<void()> f) : Job(t), function(std::move(f)) {}
