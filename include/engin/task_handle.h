@@ -89,7 +89,8 @@ class ENGIN_EXPORT TaskHandle {
 };
 
 /// Owns a task of somebody else's Supervisor, as a std::jthread owns its thread: its destructor stops the task, waits
-/// until it has ended, removes it, and waits until its callable and all that this captured is destroyed (on a runner).
+/// until it has ended, removes it, and waits until its callable and all that this captured is destroyed (on a runner;
+/// before the start, on this thread).
 /// For a member whose callable uses its neighbours: declare it last.
 ///
 ///     class Poller {

@@ -331,6 +331,7 @@ bool Task::after_attempt(AttemptEnd what, bool retry, TimePoint now, Section& se
       return false;
     case Follow::RestartNow:
       streak_ = 0;
+      if (series_) series_->call_now = true;
       restart_wanted_ = false;
       note_end(section, what, now, Decision::Restart);
       return go_on_after(TaskEvent::Delay, Duration::zero(), now, section);

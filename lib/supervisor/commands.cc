@@ -96,7 +96,6 @@ RestartResult Task::restart() {
       return RestartResult::Started;
     case Reaction::RestartLater:
       restart_wanted_ = true;
-      if (series_) series_->call_now = true;
       return RestartResult::WhenEnded;
     case Reaction::StartAgain:
       old_attached = std::move(attached_);
@@ -137,8 +136,8 @@ void Task::settle_end() noexcept {
 void Task::settle_end(Section& section) {
   if (!is_ended(state_) || gone_) return;
   if (core_.shutting_down()) {
-    begin_disposal(section);  // but it stays in the registry, for the report
-  } else if (!has_handles()) {
+    begin_disposal(section);                        // but it stays in the registry, for the report
+  } else if (!has_handles() && !restart_wanted_) {  // by start()
     leave_registry(section);
   }
 }
@@ -185,7 +184,8 @@ bool Task::claim_disposal() {
 }
 
 void Task::dispose_here() noexcept {
-  JobContext context{JobContext::Kind::StopCallback, &core_, this, nullptr, nullptr};
+  const std::stop_token none;
+  JobContext context{JobContext::Kind::StopCallback, &core_, this, nullptr, &none};
   const ContextScope scope(context);
   {
     const base::Lock lock(mutex);

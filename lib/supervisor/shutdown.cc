@@ -479,6 +479,7 @@ void Core::close() {
             this, [this] { return !user_code_runs(); },
             [this] {
               forget_all();
+              release_options();
               unref();
             });
         return;

@@ -280,6 +280,7 @@ void Task::finish_stop(TimePoint now, Section& section) {
     section.wake_waiters();
     restart_wanted_ = false;
     hook_stage_ = HookStage::None;
+    if (series_) series_->call_now = true;
     reset_delays();
     schedule(now, section);
     return;

@@ -72,6 +72,18 @@ TEST_P(PeriodicTest, RestartMakesTheNextCallNowWhateverTheTaskWaitsFor) {
   EXPECT_EQ(calls, Times({0s, 1s, 2s}));
 }
 
+TEST_P(PeriodicTest, ARestartDuringTheLastHookMakesItsCallWhenTheStopIsOver) {
+  auto task =
+      s.supervise(every(500ms, note(), {.first = 10s}), {.shutdown_hook = [] { this_task::sleep_for(1100ms); }});
+  world.advance(10s);
+  task.request_stop();
+  world.advance(200ms);
+  EXPECT_EQ(task.restart(), RestartResult::WhenEnded);
+  world.advance(1s);
+  EXPECT_EQ(calls, Times({10s, 10500ms, 11s, 11100ms})) << "in due time, and then without waiting for `first`";
+  EXPECT_EQ(task.snapshot().attempt, 2U);
+}
+
 TEST_P(PeriodicTest, CallsAtOnceAndThenOnceAPeriod) {
   auto task = s.supervise(every(5s, note()));
   world.advance(15s);

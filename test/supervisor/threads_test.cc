@@ -58,9 +58,14 @@ TEST_F(ThreadsTest, WhatIsStoppedAndRestartedBeforeTheStartBeginsWithIt) {
     EXPECT_EQ(task.restart(), RestartResult::Started);
   }
   EXPECT_EQ(stopped.stop(Patience), StopResult::AlreadyEnded);
+  {
+    const TaskHandle dropped = s.supervise([&] { ++ran; }, with_hook);
+    EXPECT_EQ(dropped.stop(Patience), StopResult::Stopped);
+    EXPECT_EQ(dropped.restart(), RestartResult::Started);
+  }
   s.start();
   EXPECT_TRUE(s.wait_all());
-  EXPECT_EQ(ran.load(), 1);
+  EXPECT_EQ(ran.load(), 2);
   EXPECT_EQ(again.state(), TaskState::Completed);
   EXPECT_EQ(stopped.state(), TaskState::Stopped);
   EXPECT_EQ(hooks.load(), 0);
